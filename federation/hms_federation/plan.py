@@ -1,0 +1,78 @@
+"""The plan: what the rewriting half hands to the running half. Everything in it can cross to a child process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hms_registry.domain.datasets import DatasetId, DatasetRef
+from hms_registry.domain.names import TrinoName
+from hms_registry.domain.predicates import Conjunct
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedScan:
+    """One table reference, as one relation of the engine's.
+
+    Attributes:
+        relation: its name in `Plan.sql`, `__scan_1`, `__scan_2`, ...: one for each reference, so that each has
+            its own columns and predicate.
+        columns: byte-exact names to ask the source for, in order.
+        names: the lower-case names by which `Plan.sql` knows those columns, one each.
+        schema: Arrow schema the adapter must yield (byte-exact names).
+        predicate: what may be pushed; copied, never moved: `Plan.sql` holds every predicate as well.
+        limit: rows that are enough; only where nothing remains above it.
+    """
+
+    relation: str
+    dataset_id: DatasetId
+    name: TrinoName
+    ref: DatasetRef
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    schema: pa.Schema
+    predicate: tuple[Conjunct, ...] = ()
+    limit: int | None = None
+
+    @property
+    def source(self) -> str:
+        """The source to open."""
+        return self.ref.address.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Governed:
+    """What the policy did to one dataset of the query, for `--explain` and the audit."""
+
+    name: TrinoName
+    dataset_id: DatasetId
+    row_filters: tuple[str, ...] = ()
+    masks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputColumn:
+    """One column of the answer. *trino_type* is what Trino would say; the answer is cast to it."""
+
+    name: str
+    trino_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A query that is resolved, authorized and rewritten.
+
+    Attributes:
+        sql: DuckDB SQL over the relations of *scans* only.
+        governed_sql: the same in Trino's dialect, with filters and masks in it, for `--explain`.
+        columns: of the answer, in order; names may repeat.
+    """
+
+    sql: str
+    governed_sql: str
+    scans: tuple[PlannedScan, ...]
+    columns: tuple[OutputColumn, ...]
+    governed: tuple[Governed, ...]

@@ -1,0 +1,1 @@
+"""The words of the product as plain values: frozen dataclasses over stdlib types, no I/O."""

@@ -1,0 +1,104 @@
+"""Decisions: what one principal may do with one dataset, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+from hms_registry.domain.datasets import DatasetId
+
+
+class Mask(IntEnum):
+    """How a column is shown. Ordered: of two that apply, the greater (stricter) wins."""
+
+    NONE = 0
+    PARTIAL = 1
+    YEAR_OF_DATE = 2
+    REDACT = 3
+    NULL = 4
+    DENY = 5
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Where in the policy files a decision comes from."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+_NO_MASKS: Mapping[str, Mask] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one principal may do with one dataset. The empty decision denies everything.
+
+    Attributes:
+        may_find: its metadata may be shown; if not, it answers as absent everywhere.
+        may_read: its rows may be read, under *row_filters* and *masks*.
+        row_filters: Trino boolean expressions over the raw columns; a row is shown where all are true.
+        masks: by byte-exact column name, for each column of the dataset that has one; DENY = the column
+            answers as absent everywhere.
+        reason: one sentence for the person who was denied, or empty.
+    """
+
+    may_find: bool = False
+    may_read: bool = False
+    row_filters: tuple[str, ...] = ()
+    masks: Mapping[str, Mask] = field(default=_NO_MASKS)
+    reason: str = ""
+
+    def mask(self, column: str) -> Mask:
+        """Return the mask of a column, by byte-exact name."""
+        return self.masks.get(column, Mask.NONE)
+
+
+DENIED = Decision(reason="no policy allows it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a decision is what it is: the rules that spoke, in order of weight."""
+
+    decision: Decision
+    sentences: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visibility:
+    """What one principal may find, as sets that the store filters by in SQL.
+
+    Attributes:
+        dataset_classes: ids of dataset classes that may be found.
+        column_classes: ids of column classes that are not denied.
+    """
+
+    dataset_classes: frozenset[int] = frozenset()
+    column_classes: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One search result. *matched* tells where the words were found: `name`, `column`, `tag`, `description`."""
+
+    dataset_id: DatasetId
+    matched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the hits, best first, and the exact total of what this principal may find."""
+
+    hits: tuple[Hit, ...]
+    total: int

@@ -1,0 +1,42 @@
+"""Edges: what comes from what, what refers to what, and what is one thing under two names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hms_registry.domain.datasets import DatasetId
+
+
+class EdgeKind(StrEnum):
+    """Lineage walks `derives` only."""
+
+    DERIVES = "derives"
+    REFERENCES = "references"
+    SAME_DATA = "same_data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One edge: *downstream* comes from (refers to, is the same as) *upstream*.
+
+    Attributes:
+        upstream_column: byte-exact column name; None = the whole dataset (a filter, a join key, or not known).
+        origin: who said so: `view`, `foreign_key`, `manifest`.
+    """
+
+    upstream: DatasetId
+    downstream: DatasetId
+    kind: EdgeKind
+    upstream_column: str | None = None
+    downstream_column: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEdge:
+    """An edge with the epochs between which it held; *last_epoch* None = it holds now."""
+
+    edge: Edge
+    first_epoch: int
+    last_epoch: int | None = None

@@ -1,0 +1,44 @@
+"""Manifests: what a person states of a dataset. It overrides what was guessed, and survives every crawl."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from hms_registry.domain.columns import PrivacyTier, StorageTier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestColumn:
+    """What is stated of one column; None or empty = nothing stated. *trino_type* is canonical."""
+
+    name: str
+    trino_type: str | None = None
+    description: str | None = None
+    unit: str | None = None
+    scale: Decimal | None = None
+    tags: frozenset[str] | None = None
+    privacy_tier: PrivacyTier | None = None
+    is_declassified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is stated of one dataset; None = nothing stated, and what the crawl saw stands.
+
+    Attributes:
+        name: a title for people and search; the address stays what the store says.
+        source: the location as written, e.g. `s3://raw-bucket/lock_passages_2024.csv` or a path.
+        is_declassified: a steward states that the labels of its origins do not follow it here.
+    """
+
+    name: str
+    source: str
+    owner: str | None = None
+    license: str | None = None
+    description: str | None = None
+    tags: frozenset[str] | None = None
+    storage_tier: StorageTier | None = None
+    privacy_tier: PrivacyTier | None = None
+    is_declassified: bool = False
+    columns: tuple[ManifestColumn, ...] = field(default=())

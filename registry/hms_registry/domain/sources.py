@@ -1,0 +1,57 @@
+"""Sources: a store that an agency described once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.datasets import Stamp
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A store as `sources.yml` describes it.
+
+    Attributes:
+        name: the catalog in SQL, see `names.check_source_name`.
+        kind: entry-point name of its adapter.
+        url: as written, `${ENV}` references unresolved; never a secret.
+        options: further adapter settings as written, unresolved likewise.
+        include: glob patterns over `schema.table`, matched byte-exact and case-sensitive; empty = all.
+        exclude: likewise; what matches is counted as filtered.
+        privacy_tier: for datasets that nobody labelled; None = RESTRICTED.
+    """
+
+    name: str
+    kind: str
+    url: str
+    agency: str = ""
+    owner: str = ""
+    registry_id: str = "local"
+    options: Mapping[str, str] = field(default=_NONE)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tags: frozenset[str] = field(default_factory=frozenset)
+    privacy_tier: PrivacyTier | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """What the crawls know of a source.
+
+    Attributes:
+        stamp: of the last crawl that ended whole; None = never, or the next crawl must look at everything.
+        is_stale: the last crawl could not reach it; what is registered is as it was at *last_crawled_at*.
+        last_crawled_at: end of the last crawl that ended whole, UTC.
+    """
+
+    source: Source
+    epoch: int = 0
+    stamp: Stamp | None = None
+    is_stale: bool = False
+    last_crawled_at: datetime | None = None

@@ -1,0 +1,170 @@
+"""The adapter port: small, synchronous, made of abilities. A class says by its protocols what it can do.
+
+If a generator raises, every ref not yet yielded is a failure and its container is incomplete: the crawler
+records both. Drivers' own errors never leave an adapter: they are translated at one seam, `raise ... from exc`,
+into `SourceUnreachable`, `CredentialsRejected`, `ScanFailed` or `LocationOutsideSource`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
+
+from hms_registry.domain.crawls import Discovery, Failure
+from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.names import Address
+from hms_registry.domain.predicates import Conjunct
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which part of a source a call is about.
+
+    Attributes:
+        includes: says of `schema.table` (byte-exact) whether it is wanted; an adapter may use it early to save
+            work, but then must still yield the refs it filtered, so that the crawl can count them.
+        deadline_s: seconds that the whole call may take.
+    """
+
+    includes: Callable[[str, str], bool] = lambda _schema, _table: True
+    deadline_s: float = 300.0
+
+
+class AdapterConfig(Protocol):
+    """Frozen settings of one adapter; a URL is the short form."""
+
+    @classmethod
+    def from_url(cls, *, source: str, url: str, options: Mapping[str, str]) -> Self:
+        """Build it from what `sources.yml` says, `${ENV}` references resolved.
+
+        Raises:
+            SettingsInvalid: the URL or an option is wrong; the message never repeats a secret.
+        """
+        ...
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """What every adapter can do. Constructing one must not connect."""
+
+    kind: ClassVar[str]
+    config: ClassVar[type[AdapterConfig]]
+
+    def __init__(self, config: AdapterConfig) -> None: ...
+
+    def check(self) -> None:
+        """Reach the source and authenticate.
+
+        Raises:
+            SourceUnreachable: it is not there, or does not answer in time.
+            CredentialsRejected: it does not let us in.
+        """
+        ...
+
+    def stamp(self, scope: Scope) -> Stamp | None:
+        """Return a stamp of the whole scope: equal stamps = nothing changed; None = cannot tell cheaply."""
+        ...
+
+    def discover(self, scope: Scope) -> Iterator[Discovery]:
+        """List lazily: refs, failures, and a `ContainerListed` after the last ref of each container.
+
+        Raises:
+            SourceUnreachable, CredentialsRejected: as `check`.
+        """
+        ...
+
+    def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
+        """Describe in bulk, exactly one result a ref, in any order: never one round trip a table where the
+        store allows."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRequest:
+    """What a query asks of one dataset.
+
+    Attributes:
+        ref: as discovered; its locator is enough to find the data.
+        columns: byte-exact top-level names, in the order wanted; empty = none needed, rows are only counted.
+        schema: Arrow schema of *columns*, as registered: the reader must yield it exactly (cast or fail).
+        predicate: all must hold. A hint: what the adapter did not apply it returns as `residual`.
+        limit: rows that are enough, once the predicate is applied; a hint as well.
+        batch_rows: rows a batch, about.
+        cancel: set when nobody waits any more: stop soon, and let go of the source.
+        deadline_s: seconds until the source must have answered whole.
+    """
+
+    ref: DatasetRef
+    columns: tuple[str, ...]
+    schema: pa.Schema
+    predicate: tuple[Conjunct, ...] = ()
+    limit: int | None = None
+    batch_rows: int = 65_536
+    cancel: Event | None = None
+    deadline_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A scan that has not started.
+
+    Attributes:
+        open_reader: opens the data anew each time (a self-join reads twice); closing the reader lets go of the
+            source. Errors while reading are `ScanFailed`.
+        residual: the conjuncts that the source does not apply.
+        is_limit_applied: the source stops by itself; only possible where *residual* is empty.
+        asked: what the source is asked, for `--explain`: SQL, or e.g. `read 3 of 12 files, columns a, b`. It may
+            hold literals of the query, never a secret.
+    """
+
+    open_reader: Callable[[], pa.RecordBatchReader]
+    residual: tuple[Conjunct, ...] = ()
+    is_limit_applied: bool = False
+    asked: str = ""
+
+
+@runtime_checkable
+class Scans(Protocol):
+    """Its datasets can be queried by the embedded engine."""
+
+    def scan(self, request: ScanRequest) -> Scan:
+        """Plan a scan; nothing is read yet.
+
+        Raises:
+            ScanFailed: the dataset is not what was registered any more; crawl again.
+            SourceUnreachable, CredentialsRejected, LocationOutsideSource.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewDefinition:
+    """The SQL of a view; the lineage service parses it, adapters do not.
+
+    Attributes:
+        dialect: a sqlglot dialect name: `sqlite`, `postgres`, `hive`, `trino`.
+        search_path: schemas of this source in which a bare table name is looked up, in order.
+    """
+
+    view: Address
+    sql: str
+    dialect: str
+    search_path: tuple[str, ...]
+
+
+@runtime_checkable
+class SuppliesLineage(Protocol):
+    """It knows the SQL of its views."""
+
+    def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
+        """Yield the definitions of those refs that are views."""
+        ...

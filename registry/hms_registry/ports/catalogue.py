@@ -1,0 +1,349 @@
+"""The catalogue port: a unit of work over small repositories.
+
+    with uow:
+        uow.datasets.get(...)
+        uow.commit()
+
+Leaving the block without `commit()` rolls back. A unit that never writes sees one snapshot and takes no lock.
+A commit that wrote anything moves the epoch by one, as its last statement: commit order = epoch order.
+
+Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of SQLAlchemy or the driver escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
+from hms_registry.domain.datasets import (
+    Dataset,
+    DatasetId,
+    DatasetState,
+    DescribedDataset,
+    Stamp,
+    Version,
+)
+from hms_registry.domain.decisions import Page, Visibility
+from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
+from hms_registry.domain.labels import ColumnLabels, DatasetLabels
+from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.sources import Source, SourceStatus
+
+
+class Sources(Protocol):
+    """The stores that were described."""
+
+    def get(self, name: str) -> SourceStatus:
+        """Raises: SourceNotFound."""
+        ...
+
+    def all(self) -> list[SourceStatus]:
+        """All, by name."""
+        ...
+
+    def put(self, source: Source) -> None:
+        """Add it or replace its description; writes nothing if it is equal. Clears the stamp if the URL,
+        options, scope or labels changed."""
+        ...
+
+
+class Datasets(Protocol):
+    """Registered datasets, to read."""
+
+    def get(self, dataset_id: DatasetId) -> Dataset:
+        """Raises: DatasetNotFound."""
+        ...
+
+    def find(self, address: Address) -> Dataset | None:
+        """By byte-exact address; also gone ones."""
+        ...
+
+    def resolve(self, name: TrinoName) -> Dataset | None:
+        """By SQL name, not gone."""
+        ...
+
+    def get_many(self, ids: Sequence[DatasetId]) -> list[Dataset]:
+        """In the order asked; those that do not exist are left out. A fixed number of statements."""
+        ...
+
+    def iter(self, *, source: str | None = None, visible: Visibility | None = None) -> Iterator[Dataset]:
+        """All that are not gone, by address; a bounded number in memory."""
+        ...
+
+    def versions(self, dataset_id: DatasetId) -> list[Version]:
+        """All schema versions, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a crawl compares a listing with."""
+
+    dataset_id: DatasetId
+    stamp: Stamp | None
+    state: DatasetState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What registering one dataset did: `new`, `changed` (a new version, or other facts) or `unchanged`."""
+
+    dataset_id: DatasetId
+    address: Address
+    outcome: Literal["new", "changed", "unchanged"]
+    version: int
+
+
+class Registrations(Protocol):
+    """The write side of a crawl or a manifest. All in bulk, all idempotent."""
+
+    def known(self, source: str) -> Mapping[Address, Known]:
+        """Everything registered of a source, also gone ones (light: ids, stamps, states)."""
+        ...
+
+    def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
+        """Add or update, one result each, in order. A manifest kept for an address overrides what is described.
+        Equal to what is there = nothing written, `unchanged`. A changed schema (path, type, nullability, keys)
+        adds one version; new and changed ones add an outbox event each."""
+        ...
+
+    def annotate(self, address: Address, manifest: Manifest) -> Registered:
+        """Keep a manifest for a registered address and apply it. Raises: DatasetNotFound."""
+        ...
+
+    def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
+        """Set their state; adds an outbox event for those that became gone, or came back."""
+        ...
+
+    def relabel(self, mentions: frozenset[str], ids: Iterable[DatasetId] | None = None) -> int:
+        """Recompute labels and classes of these (None = all) and of all that derives from them.
+
+        Args:
+            mentions: the strings that the published policy mentions, see `hms_registry.domain.labels`.
+
+        Returns:
+            how many datasets got other labels.
+        """
+        ...
+
+
+class Edges(Protocol):
+    """Edges with their epochs."""
+
+    def replace(self, downstream: DatasetId, *, origin: str, edges: Sequence[Edge], has_unknown: bool = False) -> int:
+        """Make *edges* the current ones of that downstream and origin: ends those not in it, adds the new.
+        Returns the number of rows written."""
+        ...
+
+    def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:
+        """Current edges in and out of one dataset."""
+        ...
+
+    def closure(
+        self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
+    ) -> list[Edge]:
+        """All `derives` edges reachable, whole, without a depth cap; cycles end. *as_of*: an epoch."""
+        ...
+
+
+class Crawls(Protocol):
+    """Runs and their leases."""
+
+    def start(self, source: str, *, now: datetime, lease_s: float) -> Crawl:
+        """Take the lease and record a running crawl. A lease that ran out is taken over.
+
+        Raises:
+            CrawlInProgress: somebody else holds it.
+            SourceNotFound
+        """
+        ...
+
+    def renew(self, crawl: Crawl, *, now: datetime, lease_s: float) -> None:
+        """Extend the lease and refuse to go on under a lost one. Call in each writing unit of the crawl.
+
+        Raises:
+            CrawlInProgress: the lease was lost.
+        """
+        ...
+
+    def finish(
+        self,
+        crawl: Crawl,
+        *,
+        state: CrawlState,
+        balance: Balance,
+        failures: Sequence[Failure],
+        now: datetime,
+        stamp: Stamp | None = None,
+        error: str = "",
+    ) -> None:
+        """Write the end of a run; sets the source's stamp and freshness (COMPLETE, UNCHANGED) or staleness
+        (FAILED). An unchanged run writes its crawl row only."""
+        ...
+
+    def latest(self, *, source: str | None = None, limit: int = 20) -> list[Crawl]:
+        """Latest first."""
+        ...
+
+    def failures(self, crawl_id: int) -> list[Failure]:
+        """The failures of a run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classes:
+    """The interned labels: id -> labels (a column class is (labels of its dataset, labels of the column))."""
+
+    datasets: Mapping[int, DatasetLabels]
+    columns: Mapping[int, tuple[DatasetLabels, ColumnLabels]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A published policy: the files governance reviewed, as one immutable thing.
+
+    Attributes:
+        files: relative POSIX path -> text; `*.polar`, `roles.yml`, `tests/*.yml`.
+        digest: SHA-256 over the sorted paths and texts, hex.
+        mentions: every string that the files mention.
+    """
+
+    files: Mapping[str, str]
+    digest: str
+    author: str
+    mentions: frozenset[str]
+    epoch: int = 0
+    published_at: datetime | None = None
+
+
+class Bundles(Protocol):
+    """The published policies."""
+
+    def current(self) -> Bundle | None:
+        """The one in force."""
+        ...
+
+    def publish(self, bundle: Bundle) -> None:
+        """Put it in force with the commit of this unit, and relabel what it mentions. The same digest again
+        writes nothing."""
+        ...
+
+    def epoch(self) -> int:
+        """The epoch of the bundle in force; 0 if none: one cheap statement."""
+        ...
+
+    def classes(self) -> Classes:
+        """All interned labels in use."""
+        ...
+
+
+class Search(Protocol):
+    """Words to datasets."""
+
+    def search(self, text: str, *, visible: Visibility, limit: int, offset: int = 0) -> Page:
+        """Find *text* (words and prefixes; it has no syntax) in names, columns, tags and descriptions; an exact
+        name first. Columns that are not visible are not searched. The total is exact."""
+        ...
+
+    def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
+        """Names that are nearly *name*, among those that may be found."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Who did what. *detail* holds counts, names and digests; never a row, a secret or a literal of a query."""
+
+    at: datetime
+    subject: str
+    auth_method: str
+    action: str
+    outcome: Literal["allowed", "denied", "failed"]
+    epoch: int
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class Audit(Protocol):
+    """The record of access. Writing it moves no epoch."""
+
+    def record(self, entry: AuditEntry) -> None:
+        """Durable once the unit is committed."""
+        ...
+
+    def latest(self, *, limit: int = 100) -> list[AuditEntry]:
+        """Latest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change, in commit order. *kind*: `DatasetRegistered`, `SchemaChanged`, `DatasetGone`, `DatasetReturned`,
+    `DatasetChanged`, `PolicyPublished`."""
+
+    epoch: int
+    sequence: int
+    kind: str
+    dataset_id: DatasetId | None
+    payload: Mapping[str, str]
+
+
+class Outbox(Protocol):
+    """What happened, for feeds and indexes."""
+
+    def since(self, epoch: int, *, limit: int = 1000) -> list[Event]:
+        """Events of later epochs, in order."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over the catalogue. Not shared between threads."""
+
+    @property
+    def sources(self) -> Sources: ...
+    @property
+    def datasets(self) -> Datasets: ...
+    @property
+    def registrations(self) -> Registrations: ...
+    @property
+    def edges(self) -> Edges: ...
+    @property
+    def crawls(self) -> Crawls: ...
+    @property
+    def bundles(self) -> Bundles: ...
+    @property
+    def search(self) -> Search: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def epoch(self) -> int:
+        """The epoch this unit sees."""
+        ...
+
+    def commit(self) -> int:
+        """Make it durable; returns the epoch."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Catalogue(Protocol):
+    """The catalogue's database."""
+
+    def unit(self) -> UnitOfWork:
+        """A new unit of work: `with catalogue.unit() as uow: ...`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        ...

@@ -1,0 +1,35 @@
+"""The policy port: every door asks the same decision."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hms_registry.domain.datasets import Dataset
+from hms_registry.domain.decisions import Decision, Explanation, Visibility
+from hms_registry.domain.labels import DatasetLabels
+from hms_registry.domain.principals import Principal
+
+
+class Decisions(Protocol):
+    """The decisions of one published bundle. Thread-safe. What errors or is unknown is denied."""
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the bundle that decides."""
+        ...
+
+    def decide(self, principal: Principal, labels: DatasetLabels) -> Decision:
+        """Decide on one dataset and its columns, by its labels (`dataset.labels`)."""
+        ...
+
+    def visibility(self, principal: Principal) -> Visibility:
+        """What this principal may find, for the store to filter by."""
+        ...
+
+    def explain(self, principal: Principal, dataset: Dataset, column: str | None = None) -> Explanation:
+        """Say why, naming file, line and rule."""
+        ...
+
+    def fingerprint(self, principal: Principal) -> str:
+        """A digest of all that this bundle may read of the principal: equal = same rights under this epoch."""
+        ...

@@ -1,0 +1,1 @@
+"""Use cases: functions whose dependencies are their arguments."""
