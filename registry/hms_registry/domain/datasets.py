@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NewType
 
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
@@ -18,8 +17,6 @@ DatasetId = NewType("DatasetId", str)
 
 Stamp = NewType("Stamp", str)
 """Opaque. Equal stamps of one thing mean: nothing changed."""
-
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class DatasetKind(StrEnum):
@@ -105,7 +102,7 @@ class DescribedDataset:
     is_readable: bool = True
     observation: Observation = field(default_factory=Observation)
     findings: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default=_NONE)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +143,7 @@ class Dataset:
     is_readable: bool = True
     observation: Observation = field(default_factory=Observation)
     findings: tuple[str, ...] = ()
-    properties: Mapping[str, str] = field(default=_NONE)
+    properties: Mapping[str, str] = field(default_factory=dict)
     last_crawled_at: datetime | None = None
 
     def find_column(self, name: str) -> Column | None:

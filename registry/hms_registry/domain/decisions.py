@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from types import MappingProxyType
 
 from hms_registry.domain.datasets import DatasetId
 
@@ -36,9 +35,6 @@ class Rule:
         return f"{self.file}:{self.line}: {self.text}"
 
 
-_NO_MASKS: Mapping[str, Mask] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What one principal may do with one dataset. The empty decision denies everything.
@@ -55,7 +51,7 @@ class Decision:
     may_find: bool = False
     may_read: bool = False
     row_filters: tuple[str, ...] = ()
-    masks: Mapping[str, Mask] = field(default=_NO_MASKS)
+    masks: Mapping[str, Mask] = field(default_factory=dict)
     reason: str = ""
 
     def mask(self, column: str) -> Mask:

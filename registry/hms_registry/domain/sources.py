@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import Stamp
-
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +30,7 @@ class Source:
     agency: str = ""
     owner: str = ""
     registry_id: str = "local"
-    options: Mapping[str, str] = field(default=_NONE)
+    options: Mapping[str, str] = field(default_factory=dict)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     tags: frozenset[str] = field(default_factory=frozenset)
