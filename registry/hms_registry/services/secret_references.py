@@ -1,0 +1,48 @@
+"""Secrets in settings: only `${ENV}` references, found where somebody wrote one out instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hms_registry.errors import SettingsInvalid
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_NAME = re.compile(
+    r"pass$|passwd$|password$|passphrase$|pwd$|secret|token|credential|(access|account|api|private)_?key", re.IGNORECASE
+)
+_QUERY_PAIR = re.compile(r"[?&;]([^=&;]+)=([^&;]*)")
+
+
+def holds_secret(value: str, *, name: str = "") -> bool:
+    """Say whether *value* (of a setting called *name*) spells out what looks like a secret."""
+    secrets = [value] if _SECRET_NAME.search(name) else []
+    rest = value[scheme.end() :] if (scheme := _SCHEME.match(value)) else value
+    if rest.startswith("//") and not rest.startswith("///") and "@" in rest:
+        # To the last @: a password may hold any character, also those that end the authority of a proper URL.
+        _user, _colon, password = rest[2:].rpartition("@")[0].partition(":")
+        secrets.append(password)
+    secrets += [found for key, found in _QUERY_PAIR.findall(value) if _SECRET_NAME.search(key)]
+    return any(_REFERENCE.sub("", secret) for secret in secrets)
+
+
+def has_bad_reference(text: str) -> bool:
+    """Say whether *text* holds a `${` that does not begin a reference."""
+    return "${" in _REFERENCE.sub("", text)
+
+
+def resolve_secrets(text: str, environ: Mapping[str, str]) -> str:
+    """Fill in each `${NAME}` of *text* from *environ*.
+
+    Raises:
+        SettingsInvalid: a variable is not set (the message names it), or a `${` is not a reference.
+    """
+    if has_bad_reference(text):
+        raise SettingsInvalid("a ${ in a source's settings is not a reference", hint="write ${NAME}, letters and _")
+    missing = sorted({name for name in _REFERENCE.findall(text) if name not in environ})
+    if missing:
+        raise SettingsInvalid(
+            f"the environment variable {missing[0]} is not set", hint=f"export {missing[0]}=... and try again"
+        )
+    return _REFERENCE.sub(lambda reference: environ[reference[1]], text)
