@@ -10,7 +10,8 @@ from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.errors import SettingsInvalid
 from hms_registry.services.secret_references import holds_secret
-from hms_registry.services.yaml_file import Fields, Listing, Mapping, Node, Scalar, read_fields
+from hms_registry.services.yaml_file import Fields, parse_fields, read_fields
+from hms_registry.services.yaml_tree import Listing, Mapping, Node, Scalar
 
 _FIELDS = (
     "name", "source", "owner", "license", "description", "schema", "tags", "tier", "privacy_tier", "declassify",
@@ -26,7 +27,19 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         SettingsInvalid: with file, line and field of the first mistake, and the next step.
     """
-    fields = read_fields(path)
+    return _manifest(read_fields(path))
+
+
+def parse_manifest(text: str, *, name: str) -> Manifest:
+    """Read a manifest that an adapter found beside its data; *name* is for the error texts.
+
+    Raises:
+        SettingsInvalid: as `read_manifest`.
+    """
+    return _manifest(parse_fields(text, file=name))
+
+
+def _manifest(fields: Fields) -> Manifest:
     fields.only(_FIELDS)
     return Manifest(
         name=fields.required("name", hint="give the dataset a title, e.g. name: seaway_lock_passages_2024"),

@@ -24,7 +24,8 @@ from hms_registry.domain.sources import Source
 from hms_registry.errors import SettingsInvalid
 from hms_registry.services.manifest import privacy_tier, tags
 from hms_registry.services.secret_references import has_bad_reference, holds_secret, resolve_secrets
-from hms_registry.services.yaml_file import Fields, Scalar, read_fields, tellable
+from hms_registry.services.yaml_file import Fields, read_fields
+from hms_registry.services.yaml_tree import Scalar, tellable
 
 _FIELDS = (
     "url", "kind", "agency", "owner", "registry_id", "options", "include", "exclude", "tags", "privacy_tier",
