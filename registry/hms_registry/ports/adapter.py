@@ -168,3 +168,40 @@ class SuppliesLineage(Protocol):
     def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
         """Yield the definitions of those refs that are views."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestText:
+    """A manifest that lies beside the data.
+
+    Attributes:
+        name: where it lies, for error texts; relative to the source.
+        text: YAML, read within a bound.
+        ref: the dataset that it is about; None if its `source` names nothing in this source.
+    """
+
+    name: str
+    text: str
+    ref: DatasetRef | None
+
+
+@runtime_checkable
+class CarriesManifests(Protocol):
+    """Manifests may lie beside its data."""
+
+    def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:
+        """Yield every manifest in scope."""
+        ...
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """It can say which of its datasets lies at a location."""
+
+    def locate(self, location: str) -> DatasetRef | None:
+        """Return the dataset at a URL or path, as `discover` would; None if it does not lie under this source.
+
+        Raises:
+            SourceUnreachable, CredentialsRejected: as `check`.
+        """
+        ...

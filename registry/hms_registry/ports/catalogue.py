@@ -340,8 +340,8 @@ class UnitOfWork(Protocol):
 class Catalogue(Protocol):
     """The catalogue's database."""
 
-    def unit(self) -> UnitOfWork:
-        """A new unit of work: `with catalogue.unit() as uow: ...`."""
+    def unit(self, *, writes: bool = False) -> UnitOfWork:
+        """A new unit of work: `with catalogue.unit() as uow: ...`. Writing in one not made for it raises."""
         ...
 
     def close(self) -> None:

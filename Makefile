@@ -1,0 +1,55 @@
+# Every target carries its line of help after `##`; `make help` prints them.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# `make WHEEL=1 ...` installs the built wheel, so that tests see what users get; otherwise the checkout itself.
+WHEEL ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check format test test-quick bench serve clean
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(STAMP) ## make .venv with everything in it; the command is .venv/bin/hms-dta
+
+$(STAMP): pyproject.toml tests/stranger/pyproject.toml
+	@python=$$(scripts/find-python) && test -x $(BIN)/python || "$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip
+	@if [ -n "$(WHEEL)" ]; then rm -rf dist && $(BIN)/python -m pip wheel -q --no-deps -w dist . \
+	  && $(BIN)/python -m pip install -q --force-reinstall --no-deps dist/*.whl \
+	  && $(BIN)/python -m pip install -q '.[chart,dev]'; \
+	else $(BIN)/python -m pip install -q -e '.[chart,dev]'; fi
+	$(BIN)/python -m pip install -q --no-deps tests/stranger
+	@touch $@
+
+demo: install ## the main job, end to end, on real public data: no server, no Docker
+	$(BIN)/python examples/demo.py
+
+check: install ## lint, format, types, import direction, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	@test ! -e graphql/__init__.py || { echo "graphql/ must not be a package: it would shadow graphql-core"; exit 1; }
+
+format: install ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: install ## every test
+	$(BIN)/python -m pytest
+
+test-quick: install ## the tests that take under two seconds each
+	$(BIN)/python -m pytest -m 'not slow'
+
+bench: install ## each figure as a ratio to a limit measured in the same run
+	$(BIN)/python -m bench
+
+serve: install ## serve the registry in this folder on loopback
+	$(BIN)/hms-dta serve
+
+clean: ## remove what `make` made
+	rm -rf $(VENV) dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

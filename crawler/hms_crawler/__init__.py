@@ -1,0 +1,69 @@
+"""The crawl: one walk for all adapters. What is listed is accounted for, and absence is never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hms_crawler.run import Clock, Report, crawl
+from hms_registry.domain.crawls import Balance, CrawlState
+from hms_registry.domain.sources import Source
+from hms_registry.errors import CrawlInProgress, HmsError
+from hms_registry.ports.adapter import Adapter
+from hms_registry.ports.catalogue import Catalogue
+
+__all__ = ["Report", "crawl", "crawl_all"]
+
+
+def crawl_all(
+    sources: Sequence[Source],
+    *,
+    open_adapter: Callable[[str], Adapter],
+    catalogue: Catalogue,
+    clock: Clock,
+    progress: Callable[[str, Balance], None] = lambda _source, _balance: None,
+) -> list[Report]:
+    """Crawl each source in turn; one that fails does not stop the others.
+
+    Raises:
+        CatalogueError: the catalogue cannot be written; nothing that was committed is lost.
+    """
+    with catalogue.unit(writes=True) as uow:
+        for source in sources:
+            uow.sources.put(source)
+        uow.commit()
+    return [
+        _crawl_one(source, open_adapter=open_adapter, catalogue=catalogue, clock=clock, progress=progress)
+        for source in sources
+    ]
+
+
+def _crawl_one(
+    source: Source,
+    *,
+    open_adapter: Callable[[str], Adapter],
+    catalogue: Catalogue,
+    clock: Clock,
+    progress: Callable[[str, Balance], None],
+) -> Report:
+    with catalogue.unit() as uow:
+        status = uow.sources.get(source.name)
+    try:
+        adapter = open_adapter(source.name)
+    except HmsError as error:
+        return _refused(source, error)
+    try:
+        return crawl(
+            status,
+            adapter=adapter,
+            catalogue=catalogue,
+            clock=clock,
+            progress=lambda balance: progress(source.name, balance),
+        )
+    except CrawlInProgress as error:
+        return _refused(source, error)
+    finally:
+        adapter.close()
+
+
+def _refused(source: Source, error: HmsError) -> Report:
+    return Report(source=source.name, state=CrawlState.FAILED, balance=Balance(), error=error.message, hint=error.hint)

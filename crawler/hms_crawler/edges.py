@@ -1,0 +1,87 @@
+"""The edge pass: once all of a source is registered, views and foreign keys find the datasets they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hms_crawler.guard import guarded
+from hms_registry.domain.crawls import Failure
+from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetRef, DescribedDataset
+from hms_registry.domain.names import Address
+from hms_registry.errors import SourceError
+from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
+from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
+from hms_registry.services.lineage import edges_of, reference_edges
+
+BATCH = 500
+
+
+@dataclass(slots=True)
+class EdgePass:
+    """Remembers what a run described, and writes its edges at the end.
+
+    Attributes:
+        views: every view that was listed: one that did not change may name a table that came only now.
+        described: datasets with foreign keys that were described in this run.
+        has_news: something was registered or changed, so edges may have too.
+    """
+
+    source: str
+    views: list[DatasetRef] = field(default_factory=list)
+    keyed: list[tuple[DatasetId, DescribedDataset]] = field(default_factory=list)
+    has_news: bool = False
+
+    def see(self, ref: DatasetRef) -> None:
+        """Note a listed ref."""
+        if ref.kind is DatasetKind.VIEW:
+            self.views.append(ref)
+
+    def note(self, described: DescribedDataset, registered: Registered) -> None:
+        """Note what was registered."""
+        self.has_news = self.has_news or registered.outcome != "unchanged"
+        if described.foreign_keys or registered.outcome == "changed":
+            self.keyed.append((registered.dataset_id, described))
+
+    def write(self, adapter: Adapter, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]) -> int:
+        """Write the edges of views and foreign keys; return how many rows that took. Equal edges take none."""
+        written = 0
+        for start in range(0, len(self.keyed), BATCH):
+            with catalogue.unit(writes=True) as uow:
+                for dataset_id, described in self.keyed[start : start + BATCH]:
+                    edges = reference_edges(described, dataset_id=dataset_id, lookup=_lookup(uow, self.source))
+                    written += uow.edges.replace(dataset_id, origin="foreign_key", edges=edges)
+                uow.commit()
+        if isinstance(adapter, SuppliesLineage):
+            written += self._write_views(adapter, catalogue, on_failure=on_failure)
+        return written
+
+    def _write_views(
+        self, adapter: SuppliesLineage, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]
+    ) -> int:
+        written = 0
+        for start in range(0, len(self.views), BATCH):
+            try:
+                definitions = list(guarded(adapter.definitions(self.views[start : start + BATCH])))
+            except SourceError as error:
+                on_failure(Failure(subject=f"the views of {self.source}", reason=error.message))
+                return written
+            with catalogue.unit(writes=True) as uow:
+                written += sum(_write_view(definition, uow) for definition in definitions)
+                uow.commit()
+        return written
+
+
+def _write_view(definition: ViewDefinition, uow: UnitOfWork) -> int:
+    view = uow.datasets.find(definition.view)
+    if view is None:
+        return 0
+    parsed = edges_of(definition, view=view, lookup=_lookup(uow, definition.view.source))
+    return uow.edges.replace(view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
+
+
+def _lookup(uow: UnitOfWork, source: str) -> Callable[[str, str], Dataset | None]:
+    def lookup(schema: str, table: str) -> Dataset | None:
+        return uow.datasets.find(Address(source, schema, table))
+
+    return lookup

@@ -1,0 +1,85 @@
+"""Comparing a listing with what is registered: which datasets to describe, and which are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Failure
+from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState
+from hms_registry.domain.names import Address
+from hms_registry.ports.adapter import Scope
+from hms_registry.ports.catalogue import Known
+
+
+@dataclass(slots=True)
+class Listing:
+    """Takes discoveries one by one, and keeps the balance.
+
+    Attributes:
+        known: what is registered of the source.
+        trusts_stamps: False after a run that did not end: everything is described again, since a stamp may have
+            been written before the edges were.
+    """
+
+    known: Mapping[Address, Known]
+    scope: Scope
+    balance: Balance
+    trusts_stamps: bool = True
+    failures: list[Failure] = field(default_factory=list)
+    returned: list[DatasetId] = field(default_factory=list)
+    _seen: set[Address] = field(default_factory=set)
+    _containers: dict[str, ContainerListed] = field(default_factory=dict)
+
+    def take(self, item: Discovery) -> DatasetRef | None:
+        """Account for one discovery; return the ref if it must be described."""
+        if isinstance(item, ContainerListed):
+            self._containers[item.schema] = item
+            return None
+        self.balance.listed += 1
+        if isinstance(item, Failure):
+            self.fail(item)
+            return None
+        if item.address in self._seen:
+            self.fail(Failure(subject=str(item.address), reason="listed twice in one run", address=item.address))
+            return None
+        self._seen.add(item.address)
+        if not self.scope.includes(item.address.schema, item.address.table):
+            self.balance.filtered += 1
+            return None
+        return self._compare(item)
+
+    def fail(self, failure: Failure) -> None:
+        """Keep a failure; what failed is not absent."""
+        self.failures.append(failure)
+        self.balance.failed += 1
+        if failure.address is not None:
+            self._seen.add(failure.address)
+
+    def _compare(self, ref: DatasetRef) -> DatasetRef | None:
+        known = self.known.get(ref.address)
+        if known is None or ref.stamp is None or known.stamp != ref.stamp or not self.trusts_stamps:
+            return ref
+        if known.state is DatasetState.PRESENT:
+            self.balance.unchanged += 1
+        else:
+            self.returned.append(known.dataset_id)
+            self.balance.changed += 1
+        return None
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every container that was named was listed to its end, and at least one was."""
+        return bool(self._containers) and all(listed.is_complete for listed in self._containers.values())
+
+    def absent(self) -> Iterable[tuple[Known, bool]]:
+        """Yield what is registered and was not listed where the listing was whole, with whether to believe it.
+
+        A transactional snapshot is believed at once; any other listing when two complete runs agree.
+        """
+        for address, known in self.known.items():
+            container = self._containers.get(address.schema) or self._containers.get("")
+            if known.state is DatasetState.GONE or address in self._seen:
+                continue
+            if container is not None and container.is_complete:
+                yield known, container.is_snapshot or known.state is DatasetState.SUSPECT

@@ -1,0 +1,263 @@
+"""One run over one source: lease, stamp, listing, registering, edges, absence, balance.
+
+Every batch is a transaction of its own under the lease, so a run that is killed leaves whole datasets and an
+open crawl row; the next run takes the lease over, describes everything again (what is equal writes nothing)
+and ends in the same catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from hms_crawler.edges import EdgePass
+from hms_crawler.guard import guarded
+from hms_crawler.listing import Listing
+from hms_crawler.manifests import apply_manifests
+from hms_crawler.scope import scope_of
+from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
+from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.sources import SourceStatus
+from hms_registry.errors import HmsError, SourceError
+from hms_registry.ports.adapter import Adapter, Scope
+from hms_registry.ports.catalogue import Catalogue, Registered
+
+BATCH = 500
+LEASE_S = 120.0
+
+Clock = Callable[[], datetime]
+Progress = Callable[[Balance], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How one run ended. *is_ok*: the source answered, nothing failed, and the balance balances."""
+
+    source: str
+    state: CrawlState
+    balance: Balance
+    failures: tuple[Failure, ...] = ()
+    error: str = ""
+    hint: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """True if this run may be believed whole."""
+        return self.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED) and self.balance.is_balanced
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as plain values."""
+        failures = [{"subject": failure.subject, "reason": failure.reason} for failure in self.failures]
+        return {
+            "source": self.source,
+            "state": str(self.state),
+            "ok": self.is_ok,
+            **self.balance.as_dict(),
+            "failures": failures,
+            "error": self.error,
+            "hint": self.hint,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The state of one run; made by `crawl`."""
+
+    status: SourceStatus
+    adapter: Adapter
+    catalogue: Catalogue
+    clock: Clock
+    progress: Progress
+    crawl: Crawl
+    listing: Listing
+    scope: Scope
+    edges: EdgePass = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.edges = EdgePass(source=self.status.source.name)
+
+    def describe_all(self) -> None:
+        """Discover lazily; describe and register what is new or changed, a batch at a time."""
+        wanted = self._wanted()
+        while batch := list(islice(wanted, BATCH)):
+            self._register(batch)
+            self.progress(self.listing.balance)
+
+    def _wanted(self) -> Iterator[DatasetRef]:
+        for item in guarded(self.adapter.discover(self.scope)):
+            ref = self.listing.take(item)
+            if isinstance(item, DatasetRef):
+                self.edges.see(item)
+            if ref is not None:
+                yield ref
+
+    def _register(self, refs: Sequence[DatasetRef]) -> None:
+        described = []
+        for result in self._describe(refs):
+            if isinstance(result, Failure):
+                self.listing.fail(result)
+            else:
+                described.append(result)
+        with self.catalogue.unit(writes=True) as uow:
+            uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
+            results = uow.registrations.register(described)
+            uow.commit()
+        for dataset, registered in zip(described, results, strict=True):
+            self._count(registered)
+            self.edges.note(dataset, registered)
+
+    def _describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
+        """Describe in bulk; where that breaks, one by one, so that one bad dataset costs only itself."""
+        missing = {ref.address: ref for ref in refs}
+        broke: SourceError | None = None
+        try:
+            for result in guarded(self.adapter.describe(refs)):
+                address = result.address if isinstance(result, Failure) else result.ref.address
+                if address is not None:
+                    missing.pop(address, None)
+                yield result
+        except SourceError as error:
+            broke = error
+        for ref in missing.values():
+            if broke is None or len(refs) == 1:
+                reason = broke.message if broke else "the adapter did not describe it"
+                yield Failure(subject=str(ref.address), reason=reason, address=ref.address)
+            else:
+                yield from self._describe([ref])
+
+    def _count(self, registered: Registered) -> None:
+        balance = self.listing.balance
+        setattr(balance, registered.outcome, getattr(balance, registered.outcome) + 1)
+
+    def settle(self) -> None:
+        """Write edges, manifests and absence, once everything that was listed is registered."""
+        for failure in apply_manifests(self.adapter, self.scope, self.catalogue):
+            self.listing.failures.append(failure)
+        absent = list(self.listing.absent())
+        gone = [known.dataset_id for known, is_believed in absent if is_believed]
+        doubted = [known for known, is_believed in absent if not is_believed]
+        suspect = [known.dataset_id for known in doubted if known.state is DatasetState.PRESENT]
+        balance = self.listing.balance
+        balance.gone, balance.suspect = len(gone), len(doubted)
+        if not (gone or suspect or self.listing.returned or self.edges.has_news):
+            return
+        with self.catalogue.unit(writes=True) as uow:
+            uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
+            uow.registrations.mark(gone, DatasetState.GONE)
+            uow.registrations.mark(suspect, DatasetState.SUSPECT)
+            uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
+            uow.commit()
+        balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
+
+
+def crawl(
+    status: SourceStatus,
+    *,
+    adapter: Adapter,
+    catalogue: Catalogue,
+    clock: Clock,
+    progress: Progress = lambda _balance: None,
+    deadline_s: float = 300.0,
+) -> Report:
+    """Look into one source and register what is there.
+
+    Raises:
+        CrawlInProgress: another process crawls it.
+        CatalogueError: the catalogue cannot be written; what was committed stays.
+    """
+    name = status.source.name
+    with catalogue.unit(writes=True) as uow:
+        previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
+        started = uow.crawls.start(name, now=clock(), lease_s=LEASE_S)
+        uow.commit()
+    scope = scope_of(status.source, deadline_s=deadline_s)
+    try:
+        stamp = adapter.stamp(scope)
+        if stamp is not None and stamp == status.stamp and (before := _whole(previous)) is not None:
+            return _unchanged(started, before, stamp, catalogue=catalogue, clock=clock)
+    except HmsError as error:
+        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=error)
+    with catalogue.unit() as uow:
+        known = uow.registrations.known(name)
+    has_ended = previous is None or previous.state is not CrawlState.RUNNING
+    run = Run(
+        status=status,
+        adapter=adapter,
+        catalogue=catalogue,
+        clock=clock,
+        progress=progress,
+        crawl=started,
+        listing=Listing(known=known, scope=scope, balance=Balance(), trusts_stamps=has_ended),
+        scope=scope,
+    )
+    return _walk(run, stamp)
+
+
+def _walk(run: Run, stamp: Stamp | None) -> Report:
+    listing = run.listing
+    broke: SourceError | None = None
+    try:
+        run.describe_all()
+    except SourceError as error:
+        broke = error
+    if broke is None or listing.balance.listed:
+        run.settle()
+    is_settled = broke is None and listing.is_complete and not listing.failures and not listing.balance.suspect
+    return _finish(
+        run.crawl,
+        listing.balance,
+        listing.failures,
+        catalogue=run.catalogue,
+        clock=run.clock,
+        stamp=stamp if is_settled else None,
+        is_complete=listing.is_complete,
+        error=broke,
+    )
+
+
+def _whole(previous: Crawl | None) -> Balance | None:
+    ended_whole = previous is not None and previous.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED)
+    return previous.balance if previous is not None and ended_whole else None
+
+
+def _unchanged(started: Crawl, before: Balance, stamp: Stamp, *, catalogue: Catalogue, clock: Clock) -> Report:
+    balance = Balance(listed=before.listed, unchanged=before.listed - before.filtered, filtered=before.filtered)
+    with catalogue.unit(writes=True) as uow:
+        uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock(), stamp=stamp)
+        uow.commit()
+    return Report(source=started.source, state=CrawlState.UNCHANGED, balance=balance)
+
+
+def _finish(
+    started: Crawl,
+    balance: Balance,
+    failures: Sequence[Failure],
+    *,
+    catalogue: Catalogue,
+    clock: Clock,
+    stamp: Stamp | None = None,
+    is_complete: bool = True,
+    error: HmsError | None = None,
+) -> Report:
+    if error is not None and not balance.listed:
+        state = CrawlState.FAILED
+    elif error is not None or failures or not is_complete:
+        state = CrawlState.PARTIAL
+    else:
+        state = CrawlState.COMPLETE
+    text = error.message if error else ""
+    with catalogue.unit(writes=True) as uow:
+        uow.crawls.finish(
+            started, state=state, balance=balance, failures=failures, now=clock(), stamp=stamp, error=text
+        )
+        uow.commit()
+    return Report(
+        source=started.source,
+        state=state,
+        balance=balance,
+        failures=tuple(failures),
+        error=text,
+        hint=error.hint if error else "",
+    )

@@ -1,0 +1,184 @@
+"""The one place that picks concrete classes: a home folder becomes a registry."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from hms_registry.errors import PolicyNotPublished, SettingsInvalid
+
+if TYPE_CHECKING:
+    from hms_federation.service import SqlService
+    from hms_policies import PolicyDecisions
+    from hms_registry.domain.principals import Principal
+    from hms_registry.domain.sources import Source
+    from hms_registry.ports.catalogue import Catalogue
+    from hms_registry.services.adapters import AdapterFactory
+    from hms_registry.services.tokens import StaticTokens
+
+
+def now() -> datetime:
+    """The clock of the registry."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Registry:
+    """A home folder: `sources.yml`, `policies/`, and the catalogue under `.hms-dta/`.
+
+    Nothing is opened until it is asked for.
+
+    Attributes:
+        home: the folder; None for a registry in memory.
+        described: the sources, where they do not come from `sources.yml`.
+        environ: what `${ENV}` references resolve to.
+    """
+
+    home: Path | None
+    described: tuple[Source, ...] | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    _decisions: PolicyDecisions | None = None
+
+    @classmethod
+    def open(cls, home: Path) -> Self:
+        """Open the registry of a folder that `init` made.
+
+        Raises:
+            SettingsInvalid: there is none.
+        """
+        if not (home / "sources.yml").is_file():
+            raise SettingsInvalid(f"{home} is not a registry's home: it has no sources.yml", hint="run hms-dta init")
+        return cls(home.absolute())
+
+    @classmethod
+    def in_memory(cls, *sources: Source) -> Self:
+        """A registry that leaves nothing behind."""
+        return cls(None, described=sources)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The catalogue, brought to this release's schema."""
+        from hms_registry.store import open_catalogue
+
+        return open_catalogue(f"sqlite:///{self.home}/.hms-dta/catalogue.db" if self.home else "sqlite://")
+
+    @property
+    def policies(self) -> Path:
+        """The folder whose policy files governance reviews."""
+        return (self.home or Path()) / "policies"
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """The sources as described, by name."""
+        from hms_registry.services.sources_file import read_sources
+
+        found = self.described if self.home is None else read_sources(self.home / "sources.yml")
+        return {source.name: source for source in found or ()}
+
+    @cached_property
+    def adapters(self) -> AdapterFactory:
+        """Opens the adapter of a source."""
+        from hms_registry.services.adapters import AdapterFactory
+
+        return AdapterFactory(sources=self.sources, environ=self.environ, folder=str(self.home or Path.cwd()))
+
+    def decisions(self) -> PolicyDecisions:
+        """The decisions of the bundle in force; asks the catalogue each time whether it still is.
+
+        Raises:
+            PolicyNotPublished: there is none, so everything is denied.
+        """
+        from hms_policies import PolicyDecisions
+
+        with self.catalogue.unit() as uow:
+            epoch = uow.bundles.epoch()
+            if self._decisions is not None and self._decisions.epoch == epoch:
+                return self._decisions
+            bundle = uow.bundles.current()
+        if bundle is None:
+            raise PolicyNotPublished("no policy is published, so everything is denied", hint="hms-dta policy publish")
+        self._decisions = PolicyDecisions(bundle, catalogue=self.catalogue)
+        return self._decisions
+
+    def principal(self, who: str, *, auth_method: str = "local") -> Principal:
+        """Who somebody is under the policy in force.
+
+        Raises:
+            AuthenticationFailed: the policy knows no such person or role.
+            PolicyNotPublished
+        """
+        from hms_policies import resolve_principal
+
+        return resolve_principal(self.decisions().bundle, who, auth_method=auth_method)
+
+    @cached_property
+    def tokens(self) -> StaticTokens:
+        """The bearer tokens that callers over HTTP present."""
+        from hms_registry.services.tokens import StaticTokens
+
+        path = (self.home or Path()) / ".hms-dta" / "tokens.json"
+        return StaticTokens(path=path, principal_of=lambda who: self.principal(who, auth_method="token"), clock=now)
+
+    @cached_property
+    def sql(self) -> SqlService:
+        """The SQL service over this registry."""
+        from hms_federation.service import SqlService
+
+        return SqlService(catalogue=self.catalogue, decisions=self.decisions, adapters=self.adapters, clock=now)
+
+    def close(self) -> None:
+        """Let go of everything that was opened. Idempotent."""
+        for name in ("sql", "catalogue"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_home(home: Path, *, steward: str) -> list[Path]:
+    """Make a home folder: a commented sources.yml, and a starter policy with *steward* as its steward.
+
+    Returns:
+        the files that were made; those that exist are left as they are.
+    """
+    import hms_policies
+
+    starter = Path(hms_policies.__file__).parent / "starter"
+    made = []
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ".hms-dta").mkdir(mode=0o700, exist_ok=True)
+    sources = home / "sources.yml"
+    if not sources.exists():
+        sources.write_text(_SOURCES, encoding="utf-8")
+        made.append(sources)
+    if not (home / "policies").exists():
+        shutil.copytree(starter, home / "policies")
+        roles = home / "policies" / "roles.yml"
+        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", steward), encoding="utf-8")
+        made += sorted(path for path in (home / "policies").rglob("*") if path.is_file())
+    return made
+
+
+_SOURCES = """\
+# The stores to look into. A name is the catalog in SQL; a secret comes by ${ENV} reference, never in plain text.
+# A relative path starts at this folder. See docs/sources.md.
+sources: {}
+#  lake:
+#    url: file:lake                 # a folder of Parquet, CSV or JSON-lines files
+#    agency: DOT:BTS
+#    privacy_tier: PUBLIC           # for what nobody labelled; without it: RESTRICTED
+#  cdc:
+#    url: sqlite:///cdc.db
+#    agency: HHS:CDC
+"""

@@ -1,0 +1,58 @@
+"""The command `hms-dta`. Importing it costs Typer and rich, nothing else: everything heavy waits for its command.
+
+Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not found; 5 a source failed;
+6 a crawl is under way; 7 policy; 8 query; 9 catalogue; 10 done, and it tells of something to act on
+(a crawl with failures, a failed policy test, a policy diff in which somebody gains).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hms_registry.cli import catalogue, crawling, policy, querying, serving
+from hms_registry.cli.state import Home
+from hms_registry.errors import HmsError
+
+app = typer.Typer(
+    name="hms-dta",
+    help="A federated data registry: one catalogue and one policy over the stores you have.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    home: Annotated[
+        Path, typer.Option(envvar="HMS_DTA_HOME", help="The folder with sources.yml, policies/ and .hms-dta/.")
+    ] = Path(),
+) -> None:
+    """Remember the home folder for the command that follows."""
+    context.obj = Home(home)
+
+
+for module in (crawling, catalogue, querying, policy, serving):
+    module.add_to(app)
+
+
+def main() -> None:
+    """Run the command; an error is one sentence, a hint, and an exit code."""
+    from hms_registry.cli.output import print_error
+
+    try:
+        app()
+    except HmsError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader left (`| head`): that is no error, and there is nobody to tell.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,165 @@
+"""Commands that read the catalogue: search, show, lineage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hms_registry.cli.output import print_json, print_lines, print_table
+from hms_registry.cli.state import AsJson, AsWho, home_of, principal
+
+if TYPE_CHECKING:
+    from hms_registry.domain.columns import Column
+    from hms_registry.domain.decisions import Mask
+    from hms_registry.services.catalogue import View
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(search)
+    app.command()(show)
+    app.command()(lineage)
+
+
+def search(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(help="Words of names, columns, tags and descriptions.")],
+    who: AsWho = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    offset: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find datasets that you may find, best first."""
+    from hms_registry.services.catalogue import search as search_catalogue
+    from hms_registry.services.views import summary
+
+    with home_of(context).registry() as registry:
+        asker = principal(registry, who)
+        with registry.catalogue.unit() as uow:
+            found = search_catalogue(
+                " ".join(words),
+                uow=uow,
+                principal=asker,
+                decisions=registry.decisions(),
+                limit=limit,
+                offset=offset,
+            )
+    if as_json:
+        hits = [
+            {**summary(view), "matched": list(matched)}
+            for view, matched in zip(found.views, found.matched, strict=True)
+        ]
+        print_json({"total": found.total, "datasets": hits})
+        return
+    rows = [
+        (
+            str(view.dataset.address),
+            view.dataset.description,
+            ", ".join(matched),
+            "yes" if view.decision.may_read else "no",
+        )
+        for view, matched in zip(found.views, found.matched, strict=True)
+    ]
+    print_table(("dataset", "description", "matched in", "may read"), rows)
+    print_lines([f"{found.total} found, {len(rows)} shown"])
+
+
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help='source.schema.table, e.g. cdc.public.flu_weekly or cdc.public."A.b"@v2')],
+    who: AsWho = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dataset: columns with units and masks, where it lies, how fresh it is, whose it is."""
+    from hms_registry.services.catalogue import get_version, get_view, split_version
+    from hms_registry.services.views import detail, visible_columns
+
+    bare, number = split_version(name)
+    with home_of(context).registry() as registry:
+        asker = principal(registry, who)
+        with registry.catalogue.unit() as uow:
+            view = get_view(bare, uow=uow, principal=asker, decisions=registry.decisions())
+            status = uow.sources.get(view.dataset.address.source)
+            version = get_version(view, number, uow=uow) if number is not None else None
+    if as_json:
+        print_json(detail(view, status=status, version=version))
+        return
+    print_lines(_facts(view, is_stale=status.is_stale))
+    if version is not None:
+        print_lines([f"schema version {version.number}, since {version.created_at:%Y-%m-%d %H:%M} UTC"])
+        _print_columns(visible_columns(view, version))
+        return
+    _print_columns(list(view.columns))
+    if view.shows_values:
+        print_lines(f"finding: {finding}" for finding in view.dataset.findings)
+
+
+def _print_columns(columns: list[tuple[Column, Mask]]) -> None:
+    from hms_registry.services.views import unit_text
+
+    rows = []
+    for column, mask in columns:
+        guessed = " (guessed)" if column.is_guessed else ""
+        shown = "" if not mask else f"mask: {mask}"
+        rows.append((str(column.path), column.trino_type + guessed, unit_text(column), column.description, shown))
+    print_table(("column", "type", "unit", "description", "you see"), rows)
+
+
+def _facts(view: View, *, is_stale: bool) -> list[str]:
+    dataset = view.dataset
+    seen = f"{dataset.last_crawled_at:%Y-%m-%d %H:%M} UTC" if dataset.last_crawled_at else "not crawled whole yet"
+    lines = [
+        f"{dataset.address}  ({dataset.kind}, schema version {dataset.version}, id {dataset.id})",
+        f"in SQL: {dataset.trino_name}",
+    ]
+    pairs = [
+        ("about", dataset.description),
+        ("agency", dataset.agency),
+        ("owner", dataset.owner),
+        ("license", dataset.license),
+        ("tags", ", ".join(sorted(dataset.tags))),
+        ("tiers", f"{view.dataset.labels.privacy_tier} (privacy), {dataset.storage_tier} (storage)"),
+        ("crawled", seen + (", stale: its source does not answer" if is_stale else "")),
+        ("state", "" if dataset.state == "present" else str(dataset.state)),
+    ]
+    if view.shows_values:
+        observed = dataset.observation
+        about = "about " if observed.is_estimate else ""
+        pairs += [
+            ("lies at", dataset.location),
+            ("rows", "" if observed.row_count is None else f"{about}{observed.row_count:,}"),
+            ("bytes", "" if observed.size_bytes is None else f"{observed.size_bytes:,}"),
+        ]
+    lines += [f"{name}: {text}" for name, text in pairs if text]
+    if not view.decision.may_read:
+        lines.append(f"you may find it, not read it: {view.decision.reason}")
+    lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.row_filters]
+    return lines
+
+
+def lineage(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="source.schema.table")],
+    who: AsWho = None,
+    down: Annotated[bool, typer.Option("--down", help="What comes from it, instead of what it comes from.")] = False,
+    as_mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a dataset comes from, to the end; what you may not find is counted, not named."""
+    from hms_registry.services.catalogue import get_view
+    from hms_registry.services.catalogue import lineage as lineage_of
+    from hms_registry.services.lineage_views import lineage_json, lineage_lines, lineage_mermaid
+
+    with home_of(context).registry() as registry:
+        asker = principal(registry, who)
+        decisions = registry.decisions()
+        with registry.catalogue.unit() as uow:
+            view = get_view(name, uow=uow, principal=asker, decisions=decisions)
+            graph = lineage_of(view, direction="down" if down else "up", uow=uow, principal=asker, decisions=decisions)
+    if as_json:
+        print_json(lineage_json(graph))
+    elif as_mermaid:
+        print_lines(lineage_mermaid(graph).splitlines())
+    else:
+        print_lines(lineage_lines(graph))

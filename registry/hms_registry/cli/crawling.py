@@ -1,0 +1,133 @@
+"""Commands that fill the catalogue: init, crawl, ingest."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hms_registry.cli.output import print_json, print_lines, print_table
+from hms_registry.cli.state import NEWS, AsJson, home_of
+
+if TYPE_CHECKING:
+    from hms_crawler.run import Report
+    from hms_registry.domain.crawls import Balance
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(init)
+    app.command()(crawl)
+    app.command()(ingest)
+
+
+def init(context: typer.Context, as_json: AsJson = False) -> None:
+    """Make this folder a registry's home: sources.yml, a starter policy, an empty catalogue."""
+    from hms_registry.bootstrap import Registry, make_home
+
+    home = home_of(context).path
+    made = make_home(home, steward=getpass.getuser())
+    with Registry.open(home) as registry, registry.catalogue.unit() as uow:
+        epoch = uow.epoch()
+    if as_json:
+        print_json({"home": str(home.absolute()), "made": [str(path) for path in made], "epoch": epoch})
+        return
+    print_lines([f"made {path}" for path in made] or ["everything was there already"])
+    print_lines(["next: describe a store in sources.yml, then hms-dta policy publish, then hms-dta crawl"])
+
+
+def crawl(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(help="Names of sources; none = all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
+    from hms_registry.bootstrap import now
+    from hms_registry.errors import SourceNotFound
+
+    with home_of(context).registry() as registry:
+        unknown = sorted(set(sources or ()) - registry.sources.keys())
+        if unknown:
+            raise SourceNotFound(f"no source is called {unknown[0]}", hint="describe it in sources.yml")
+        wanted = [source for name, source in registry.sources.items() if not sources or name in sources]
+        from hms_crawler import crawl_all
+
+        with _progress(is_shown=not as_json and sys.stderr.isatty()) as progress:
+            reports = crawl_all(
+                wanted, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now, progress=progress
+            )
+    _print_reports(reports, as_json=as_json)
+    if not all(report.is_ok for report in reports):
+        raise typer.Exit(NEWS)
+
+
+@contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Callable[[str, Balance], None]]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not is_shown, transient=True) as bar:
+        task = bar.add_task("crawling", total=None)
+
+        def progress(source: str, balance: Balance) -> None:
+            counts = f"{balance.new} new, {balance.changed} changed, {balance.unchanged} unchanged"
+            bar.update(task, description=f"{source}: {balance.listed} listed, {counts}, {balance.failed} failed")
+
+        yield progress
+
+
+def _print_reports(reports: list[Report], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"crawls": [report.as_dict() for report in reports]})
+        return
+    names = ("listed", "new", "changed", "unchanged", "filtered", "failed", "gone", "suspect", "edges")
+    rows = [
+        (report.source, str(report.state), *(str(report.balance.as_dict()[name]) for name in names))
+        for report in reports
+    ]
+    print_table(("source", "state", *names), rows)
+    for report in reports:
+        if report.error:
+            print_lines([f"{report.source}: {report.error}", *([f"  hint: {report.hint}"] if report.hint else [])])
+        print_lines(f"{report.source}: failed: {failure.subject}: {failure.reason}" for failure in report.failures)
+        if not report.balance.is_balanced:
+            print_lines([f"{report.source}: the balance does not balance: something was lost; please report it"])
+
+
+def ingest(
+    context: typer.Context,
+    manifest: Annotated[Path, typer.Argument(help="A manifest: name, source, owner, schema, tags, tier, ...")],
+    as_json: AsJson = False,
+) -> None:
+    """Register a dataset where it lies, as its manifest describes it. Nothing is copied."""
+    from hms_registry.bootstrap import now
+    from hms_registry.services.ingest import ingest as ingest_manifest
+    from hms_registry.services.manifest import read_manifest
+
+    with home_of(context).registry() as registry:
+        read = read_manifest(manifest)
+        done = ingest_manifest(
+            read,
+            beside=manifest.absolute().parent,
+            sources=list(registry.sources.values()),
+            open_adapter=registry.adapters,
+            catalogue=registry.catalogue,
+            subject=getpass.getuser(),
+            now=now(),
+        )
+    if as_json:
+        print_json(done.as_dict())
+        return
+    print_lines(
+        [
+            f"registered where it lies: {done.location}",
+            f"dataset {done.address}, id {done.dataset_id}, {done.outcome}",
+            f"lineage: {done.location} -> {done.address}@v{done.version}",
+        ]
+    )

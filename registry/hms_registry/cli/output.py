@@ -1,0 +1,69 @@
+"""What commands print: tables for people, JSON for programs, errors with their next step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from hms_registry.errors import HmsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def console() -> Console:
+    """A console on stdout that takes nothing in data for markup."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+def inert(text: str) -> str:
+    """Show control characters and bidirectional overrides as escapes: names and data come from strangers."""
+    if text.isprintable() and _BIDI.isdisjoint(text):
+        return text
+    return "".join(
+        char if char not in _BIDI and unicodedata.category(char)[0] != "C" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print text that may hold names, each line inert."""
+    out = console()
+    for line in lines:
+        out.print(inert(line))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+    """Print a table of inert texts."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(inert(cell)) for cell in row))
+    console().print(table)
+
+
+def print_error(error: HmsError, *, as_json: bool) -> None:
+    """Print an error to stderr: the fact, and the next step."""
+    if as_json:
+        told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+        return
+    sys.stderr.write(f"error: {inert(error.message)}\n")
+    for line in error.hint.splitlines():
+        sys.stderr.write(f"  hint: {inert(line)}\n")

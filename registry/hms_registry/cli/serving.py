@@ -1,0 +1,65 @@
+"""Commands for HTTP: serve, token."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from hms_registry.cli.output import print_json, print_lines
+from hms_registry.cli.state import AsJson, home_of
+
+token = typer.Typer(help="Bearer tokens for callers over HTTP.", no_args_is_help=True)
+_SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(serve)
+    app.add_typer(token, name="token")
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Loopback only, until there is an identity provider.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 7777,
+) -> None:
+    """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
+    from hms_registry.app import run
+
+    with home_of(context).registry() as registry:
+        run(registry, host=host, port=port)
+
+
+@token.command()
+def create(
+    context: typer.Context,
+    who: Annotated[str, typer.Option("--as", metavar="WHO", help="A person or role of roles.yml.")],
+    lasts: Annotated[str, typer.Option("--for", metavar="SPAN", help="e.g. 30m, 2h, 7d")] = "2h",
+    as_json: AsJson = False,
+) -> None:
+    """Make a token for somebody. It is shown once; the registry keeps its hash."""
+    from hms_registry.bootstrap import now
+    from hms_registry.services.tokens import create_token
+
+    with home_of(context).registry() as registry:
+        registry.principal(who)
+        made, expires = create_token(registry.tokens.path, subject=who, lasts=_span(lasts), now=now())
+        registry.record(subject=getpass.getuser(), action="token-create", detail={"as": who, "until": str(expires)})
+    if as_json:
+        print_json({"token": made, "as": who, "expires": expires.isoformat()})
+    else:
+        print_lines([made, f"for {who}, until {expires:%Y-%m-%d %H:%M} UTC; it is not shown again"])
+
+
+def _span(text: str) -> timedelta:
+    from hms_registry.errors import SettingsInvalid
+
+    match = _SPAN.match(text)
+    if match is None:
+        raise SettingsInvalid(f"{text!r} is not a span of time", hint="e.g. --for 30m, 2h or 7d")
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})

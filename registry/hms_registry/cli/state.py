@@ -1,0 +1,55 @@
+"""What every command shares: the home folder, and who is asking."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hms_registry.bootstrap import Registry
+    from hms_registry.domain.principals import Principal
+
+AsWho = Annotated[
+    str | None, typer.Option("--as", metavar="WHO", help="A person or role of roles.yml; without it, your login name.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+NEWS = 10
+"""Exit code of a command that did its work and tells of something to act on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The home folder, before anything is opened."""
+
+    path: Path
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """Open the registry for one command."""
+        from hms_registry.bootstrap import Registry
+
+        with Registry.open(self.path) as registry:
+            yield registry
+
+
+def home_of(context: typer.Context) -> Home:
+    """The home folder that the command line names."""
+    home = context.obj
+    assert isinstance(home, Home)
+    return home
+
+
+def principal(registry: Registry, who: str | None) -> Principal:
+    """Who asks. `--as` is for whoever may read the store's own files, and is audited by what is then done.
+
+    Raises:
+        AuthenticationFailed: the policy knows no such person.
+    """
+    return registry.principal(who or getpass.getuser())

@@ -1,0 +1,72 @@
+"""Adapters by entry point: built-in ones come in by the same door as a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from hms_registry.domain.sources import Source
+from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
+from hms_registry.ports.adapter import Adapter
+from hms_registry.services.sources_file import opened_url, resolve_secrets
+
+GROUP = "hms_dta.adapters"
+
+
+def adapter_kinds() -> dict[str, EntryPoint]:
+    """Return the installed adapters by kind."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def load_adapter(kind: str) -> type[Adapter]:
+    """Load the class of an adapter.
+
+    Raises:
+        AdapterNotFound: none of that kind is installed.
+        NotInstalled: its driver is missing.
+    """
+    kinds = adapter_kinds()
+    if kind not in kinds:
+        raise AdapterNotFound(
+            f"no adapter answers to {kind!r}", hint=f"installed: {', '.join(sorted(kinds))}; see docs/adapters.md"
+        )
+    try:
+        loaded: type[Adapter] = kinds[kind].load()
+    except ImportError as exc:
+        raise NotInstalled(
+            f"{kind} support is not installed: {exc.name} is missing", hint=f"pip install 'hms-dta[{kind}]'"
+        ) from exc
+    return loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterFactory:
+    """Opens adapters by the name of their source; crosses to a query's child process whole.
+
+    Attributes:
+        sources: by name, `${ENV}` references unresolved.
+        environ: what those references resolve to; never printed.
+        folder: where sources.yml lies; its relative paths start there.
+    """
+
+    sources: Mapping[str, Source]
+    environ: Mapping[str, str] = field(repr=False)
+    folder: str
+
+    def __call__(self, name: str) -> Adapter:
+        """Make the adapter of a source. It connects when it is asked something.
+
+        Raises:
+            SourceNotFound, AdapterNotFound, NotInstalled
+            SettingsInvalid: its URL, an option or a variable is wrong.
+        """
+        if name not in self.sources:
+            raise SourceNotFound(f"no source is called {name}", hint="describe it in sources.yml, then hms-dta crawl")
+        source = self.sources[name]
+        adapter = load_adapter(source.kind)
+        options = {key: resolve_secrets(value, self.environ) for key, value in source.options.items()}
+        url = opened_url(source, folder=Path(self.folder), environ=self.environ)
+        config = adapter.config.from_url(source=name, url=url, options=options)
+        return adapter(config)

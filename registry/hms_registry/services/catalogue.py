@@ -1,0 +1,142 @@
+"""Reading the catalogue as somebody: what they may not find is not there, whatever they ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hms_registry.domain.columns import Column
+from hms_registry.domain.datasets import Dataset, Version
+from hms_registry.domain.decisions import Decision, Mask
+from hms_registry.domain.edges import Edge
+from hms_registry.domain.names import Address, TrinoName, split_name
+from hms_registry.domain.principals import Principal
+from hms_registry.errors import DatasetNotFound, SettingsInvalid, VersionNotFound
+from hms_registry.ports.catalogue import UnitOfWork
+from hms_registry.ports.policy import Decisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A dataset as one person may see it.
+
+    Attributes:
+        columns: those that are not denied, each with the mask that its rows would meet.
+        shows_values: metadata that is made of values (row counts, locations, findings) may be shown: the person
+            may read every row.
+    """
+
+    dataset: Dataset
+    decision: Decision
+    columns: tuple[tuple[Column, Mask], ...]
+
+    @property
+    def shows_values(self) -> bool:
+        """True if no row filter stands between the person and the data."""
+        return self.decision.may_read and not self.decision.row_filters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One page of a search. *total* counts what this person may find, no more."""
+
+    views: tuple[View, ...]
+    matched: tuple[tuple[str, ...], ...]
+    total: int
+
+
+def view_of(dataset: Dataset, *, principal: Principal, decisions: Decisions) -> View | None:
+    """Return the dataset as the person may see it; None if they may not find it."""
+    decision = decisions.decide(principal, dataset.labels)
+    if not decision.may_find:
+        return None
+    masks = [(column, decision.mask(column.name)) for column in dataset.columns]
+    visible = tuple((column, mask) for column, mask in masks if mask is not Mask.DENY)
+    return View(dataset=dataset, decision=decision, columns=visible)
+
+
+def absent(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> DatasetNotFound:
+    """Make the one error for a dataset that is not there and for one that the person may not find."""
+    visible = decisions.visibility(principal)
+    near = uow.search.nearest(name, visible=visible)
+    hint = f"did you mean {' or '.join(map(str, near))}?" if near else "hms-dta search WORDS finds what you may see"
+    return DatasetNotFound(f"there is no dataset {name} that you may find", hint=hint)
+
+
+def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> View:
+    """Get a dataset by its address, byte-exact, or by its SQL name.
+
+    Raises:
+        DatasetNotFound: it is not there, or not for this person.
+        SettingsInvalid: *name* is not a dotted name.
+    """
+    parts = split_name(name)
+    found: Dataset | None = None
+    if len(parts) == 3:
+        lower = [part.lower() for part in parts]
+        found = uow.datasets.find(Address(*parts)) or uow.datasets.resolve(TrinoName(*lower))
+    view = view_of(found, principal=principal, decisions=decisions) if found is not None else None
+    if view is None:
+        raise absent(name, uow=uow, principal=principal, decisions=decisions)
+    return view
+
+
+def split_version(text: str) -> tuple[str, int | None]:
+    """Split `name@v3` into the name and 3; `name@latest` and `name` into the name and None."""
+    name, at, version = text.rpartition("@")
+    if not at or '"' in version:
+        return text, None
+    if version == "latest":
+        return name, None
+    if version[:1] == "v" and version[1:].isdecimal():
+        return name, int(version[1:])
+    raise SettingsInvalid(f"{version!r} is not a version", hint="write @v3 or @latest")
+
+
+def get_version(view: View, number: int, *, uow: UnitOfWork) -> Version:
+    """Get one schema version, with the columns that the person may see.
+
+    Raises:
+        VersionNotFound
+    """
+    versions = uow.datasets.versions(view.dataset.id)
+    for version in versions:
+        if version.number == number:
+            return version
+    raise VersionNotFound(
+        f"{view.dataset.address} has no version {number}", hint=f"it has versions 1 to {len(versions)}"
+    )
+
+
+def search(
+    text: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions, limit: int = 20, offset: int = 0
+) -> Found:
+    """Find datasets by words, best first."""
+    page = uow.search.search(text, visible=decisions.visibility(principal), limit=limit, offset=offset)
+    by_id = {dataset.id: dataset for dataset in uow.datasets.get_many([hit.dataset_id for hit in page.hits])}
+    views, matched = [], []
+    for hit in page.hits:
+        view = view_of(by_id[hit.dataset_id], principal=principal, decisions=decisions)
+        if view is not None:
+            views.append(view)
+            matched.append(hit.matched)
+    return Found(views=tuple(views), matched=tuple(matched), total=page.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What a dataset comes from or leads to, with everything that the person may not find left nameless."""
+
+    root: View
+    edges: tuple[Edge, ...]
+    nodes: dict[str, View | None]
+
+
+def lineage(view: View, *, direction: str, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> Lineage:
+    """Walk `derives` edges to the end. A dataset that may not be found is a node without a view."""
+    edges = uow.edges.closure(view.dataset.id, direction="down" if direction == "down" else "up")
+    ids = list(dict.fromkeys([end for edge in edges for end in (edge.upstream, edge.downstream)]))
+    nodes: dict[str, View | None] = dict.fromkeys(ids)
+    for dataset in uow.datasets.get_many(ids):
+        nodes[dataset.id] = view_of(dataset, principal=principal, decisions=decisions)
+    nodes[view.dataset.id] = view
+    return Lineage(root=view, edges=tuple(edges), nodes=nodes)

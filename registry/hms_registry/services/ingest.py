@@ -1,0 +1,113 @@
+"""Ingest: register one dataset where it lies, as its manifest describes it. Nothing is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hms_registry.domain.crawls import Failure
+from hms_registry.domain.datasets import DatasetRef, DescribedDataset
+from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.sources import Source
+from hms_registry.errors import LocationOutsideSource, ScanFailed
+from hms_registry.ports.adapter import Adapter, Locates
+from hms_registry.ports.catalogue import AuditEntry, Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """What was registered."""
+
+    address: str
+    dataset_id: str
+    version: int
+    outcome: str
+    location: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+def ingest(
+    manifest: Manifest,
+    *,
+    beside: Path,
+    sources: Sequence[Source],
+    open_adapter: Callable[[str], Adapter],
+    catalogue: Catalogue,
+    subject: str,
+    now: datetime,
+) -> Ingested:
+    """Register what a manifest describes.
+
+    Args:
+        beside: the manifest's folder; a relative `source` starts there.
+
+    Raises:
+        LocationOutsideSource: it lies under no registered source, so it is not opened.
+        ScanFailed: it lies there, and cannot be read.
+        SettingsInvalid: the manifest names columns that are not there.
+    """
+    location = manifest.source if "://" in manifest.source else str(beside / manifest.source)
+    for source in sources:
+        adapter = open_adapter(source.name)
+        try:
+            ref = adapter.locate(location) if isinstance(adapter, Locates) else None
+            if ref is not None:
+                described = _describe(adapter, ref)
+                return _register(source, described, manifest, catalogue=catalogue, subject=subject, now=now)
+        finally:
+            adapter.close()
+    raise LocationOutsideSource(
+        f"{manifest.source} lies under no source that is described here, so it was not opened",
+        hint="describe its store in sources.yml, e.g. lake: {url: file:FOLDER}",
+    )
+
+
+def _describe(adapter: Adapter, ref: DatasetRef) -> DescribedDataset:
+    for result in adapter.describe([ref]):
+        if isinstance(result, Failure):
+            raise ScanFailed(f"{result.subject} cannot be described: {result.reason}", hint="mend it and try again")
+        return result
+    raise ScanFailed(f"{ref.address} is not there any more", hint="mend the manifest's source")
+
+
+def _register(
+    source: Source,
+    described: DescribedDataset,
+    manifest: Manifest,
+    *,
+    catalogue: Catalogue,
+    subject: str,
+    now: datetime,
+) -> Ingested:
+    with catalogue.unit(writes=True) as uow:
+        uow.sources.put(source)
+        first = uow.registrations.register([described])[0]
+        done = uow.registrations.annotate(described.ref.address, manifest)
+        declassified = [column.name for column in manifest.columns if column.is_declassified]
+        uow.audit.record(
+            AuditEntry(
+                at=now,
+                subject=subject,
+                auth_method="local",
+                action="ingest",
+                outcome="allowed",
+                epoch=uow.epoch(),
+                detail={
+                    "dataset": done.dataset_id,
+                    "declassified": "all" if manifest.is_declassified else ", ".join(declassified),
+                },
+            )
+        )
+        uow.commit()
+    return Ingested(
+        address=str(done.address),
+        dataset_id=done.dataset_id,
+        version=done.version,
+        outcome="new" if first.outcome == "new" else done.outcome,
+        location=described.location,
+    )

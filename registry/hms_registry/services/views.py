@@ -1,0 +1,99 @@
+"""A view of a dataset as plain values and lines: one shape for the CLI's JSON and every other door."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hms_registry.domain.columns import Column
+from hms_registry.domain.datasets import Version
+from hms_registry.domain.decisions import Mask
+from hms_registry.domain.sources import SourceStatus
+from hms_registry.services.catalogue import View
+
+
+def unit_text(column: Column) -> str:
+    """Write unit and scale, e.g. `1000 [ston_av]`; empty where none is known."""
+    if not column.unit:
+        return ""
+    return column.unit if column.scale == Decimal(1) else f"{column.scale:f} {column.unit}"
+
+
+def summary(view: View) -> dict[str, object]:
+    """One search result."""
+    dataset = view.dataset
+    return {
+        "id": dataset.id,
+        "address": str(dataset.address),
+        "sql_name": str(dataset.trino_name),
+        "kind": str(dataset.kind),
+        "description": dataset.description,
+        "agency": dataset.agency,
+        "owner": dataset.owner,
+        "tags": sorted(dataset.tags),
+        "privacy_tier": str(dataset.labels.privacy_tier),
+        "may_read": view.decision.may_read,
+    }
+
+
+def column_fact(column: Column, mask: Mask) -> dict[str, object]:
+    """One column, with the mask that its reader would meet."""
+    return {
+        "path": str(column.path),
+        "type": column.trino_type,
+        "native_type": column.native_type,
+        "nullable": column.is_nullable,
+        "guessed": column.is_guessed,
+        "partition_key": column.is_partition_key,
+        "unit": column.unit,
+        "scale": str(column.scale),
+        "description": column.description,
+        "tags": sorted(column.tags),
+        "mask": str(mask),
+    }
+
+
+def detail(view: View, *, status: SourceStatus, version: Version | None = None) -> dict[str, object]:
+    """Everything that the person may see of one dataset, at its current or an old schema version."""
+    dataset = view.dataset
+    columns = list(view.columns)
+    if version is not None:
+        columns = [(column, mask) for column, mask in visible_columns(view, version)]
+    facts: dict[str, object] = {
+        **summary(view),
+        "license": dataset.license,
+        "storage_tier": str(dataset.storage_tier),
+        "state": str(dataset.state),
+        "stale": status.is_stale,
+        "last_crawled_at": dataset.last_crawled_at,
+        "version": version.number if version else dataset.version,
+        "primary_key": list(version.primary_key if version else dataset.primary_key),
+        "columns": [column_fact(column, mask) for column, mask in columns],
+        "row_filters": list(view.decision.row_filters),
+        "reason": view.decision.reason,
+    }
+    if view.shows_values:
+        facts |= {
+            "location": dataset.location,
+            "format": dataset.format,
+            "row_count": dataset.observation.row_count,
+            "row_count_is_estimate": dataset.observation.is_estimate,
+            "size_bytes": dataset.observation.size_bytes,
+            "modified_at": dataset.observation.modified_at,
+            "findings": list(dataset.findings),
+        }
+    return facts
+
+
+def visible_columns(view: View, version: Version) -> list[tuple[Column, Mask]]:
+    """Return the columns of an old version that the person may see.
+
+    A column that is gone has no labels any more, so it is shown only to who sees every column there is now.
+    """
+    now = {column.name for column in view.dataset.columns}
+    sees_all = len(view.columns) == len(view.dataset.columns) and view.decision.may_read
+    shown = []
+    for column in version.columns:
+        mask = view.decision.mask(column.name)
+        if (column.name in now and mask is not Mask.DENY) or (column.name not in now and sees_all):
+            shown.append((column, mask))
+    return shown
