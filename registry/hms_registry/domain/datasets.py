@@ -111,6 +111,7 @@ class Dataset:
 
     Attributes:
         id: immutable and opaque.
+        title: a name for people, from its manifest; empty if none.
         version: number of the current schema version, from 1.
         privacy_tier: None where nobody labelled it; policies then read RESTRICTED, or its origins'.
         labels: what policies see: own labels, and those that followed from its origins.
@@ -129,7 +130,9 @@ class Dataset:
     epoch: int
     stamp: Stamp | None = None
     locator: str = ""
+    title: str = ""
     primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
     location: str = ""
     format: str = ""
     registry_id: str = ""
@@ -165,3 +168,4 @@ class Version:
     primary_key: tuple[str, ...]
     epoch: int
     created_at: datetime
+    foreign_keys: tuple[ForeignKey, ...] = ()

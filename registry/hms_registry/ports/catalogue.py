@@ -1,11 +1,13 @@
 """The catalogue port: a unit of work over small repositories.
 
-    with uow:
-        uow.datasets.get(...)
+    with catalogue.unit(writes=True) as uow:
+        uow.registrations.register(...)
         uow.commit()
 
-Leaving the block without `commit()` rolls back. A unit that never writes sees one snapshot and takes no lock.
-A commit that wrote anything moves the epoch by one, as its last statement: commit order = epoch order.
+Leaving the block without `commit()` rolls back. A unit that reads sees one snapshot and takes no lock; one that
+writes says so when it is made (`writes=True`) and waits its turn, so that it can never fail halfway because
+somebody else wrote. A commit that wrote anything moves the epoch by one, as its last statement: commit order =
+epoch order. Crawl and audit rows alone move no epoch.
 
 Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of SQLAlchemy or the driver escapes.
 """
@@ -91,7 +93,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What registering one dataset did: `new`, `changed` (a new version, or other facts) or `unchanged`."""
+    """What registering one dataset did.
+
+    Attributes:
+        outcome: `new`; `changed`: something of it was written (a new version, other facts, another stamp, another
+            observation, or it came back); `unchanged`: nothing was written.
+    """
 
     dataset_id: DatasetId
     address: Address
@@ -109,11 +116,18 @@ class Registrations(Protocol):
     def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
         """Add or update, one result each, in order. A manifest kept for an address overrides what is described.
         Equal to what is there = nothing written, `unchanged`. A changed schema (path, type, nullability, keys)
-        adds one version; new and changed ones add an outbox event each."""
+        adds one version; new ones and those with another schema or other facts add an outbox event each, another
+        stamp or observation adds none. Raises: SourceNotFound."""
         ...
 
     def annotate(self, address: Address, manifest: Manifest) -> Registered:
-        """Keep a manifest for a registered address and apply it. Raises: DatasetNotFound."""
+        """Keep a manifest for a registered address and apply it. A later crawl that finds a stated column gone
+        keeps the rest and adds a finding.
+
+        Raises:
+            DatasetNotFound
+            SettingsInvalid: it states something of a column that is not there.
+        """
         ...
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
@@ -137,7 +151,11 @@ class Edges(Protocol):
 
     def replace(self, downstream: DatasetId, *, origin: str, edges: Sequence[Edge], has_unknown: bool = False) -> int:
         """Make *edges* the current ones of that downstream and origin: ends those not in it, adds the new.
-        Returns the number of rows written."""
+        Returns the number of rows written. Raises: DatasetNotFound.
+
+        Args:
+            has_unknown: by that origin, it comes from something that could not be resolved as well.
+        """
         ...
 
     def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:
@@ -296,7 +314,7 @@ class Outbox(Protocol):
     """What happened, for feeds and indexes."""
 
     def since(self, epoch: int, *, limit: int = 1000) -> list[Event]:
-        """Events of later epochs, in order."""
+        """Events of later epochs, in order; the last epoch is always whole, so there may be more than *limit*."""
         ...
 
 
