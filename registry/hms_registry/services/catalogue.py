@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hms_registry.domain.columns import Column
 from hms_registry.domain.datasets import Dataset, Version
@@ -127,16 +128,18 @@ class Lineage:
     """What a dataset comes from or leads to, with everything that the person may not find left nameless."""
 
     root: View
+    direction: Literal["up", "down"]
     edges: tuple[Edge, ...]
     nodes: dict[str, View | None]
 
 
 def lineage(view: View, *, direction: str, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> Lineage:
     """Walk `derives` edges to the end. A dataset that may not be found is a node without a view."""
-    edges = uow.edges.closure(view.dataset.id, direction="down" if direction == "down" else "up")
+    towards: Literal["up", "down"] = "down" if direction == "down" else "up"
+    edges = uow.edges.closure(view.dataset.id, direction=towards)
     ids = list(dict.fromkeys([end for edge in edges for end in (edge.upstream, edge.downstream)]))
     nodes: dict[str, View | None] = dict.fromkeys(ids)
     for dataset in uow.datasets.get_many(ids):
         nodes[dataset.id] = view_of(dataset, principal=principal, decisions=decisions)
     nodes[view.dataset.id] = view
-    return Lineage(root=view, edges=tuple(edges), nodes=nodes)
+    return Lineage(root=view, direction=towards, edges=tuple(edges), nodes=nodes)

@@ -1,0 +1,100 @@
+"""The lineage of a dataset as text, Mermaid and plain values, as one person may see it."""
+
+from __future__ import annotations
+
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.edges import Edge
+from hms_registry.services.catalogue import Lineage, View
+from hms_registry.services.lineage_tree import Branch, Direction, lineage_tree, mermaid
+
+
+def lineage_lines(graph: Lineage) -> list[str]:
+    """Return the tree as lines of text, each dataset with the columns that lead one step on."""
+    direction = graph.direction
+    columns = _columns_of(graph, direction)
+    lines = []
+    for branch in _tree(graph):
+        if branch.dataset is None:
+            text = _restricted(branch, direction)
+        else:
+            text = _name(graph, branch.dataset)
+            if branch.depth and (used := columns.get(branch.dataset)):
+                text += f"  ({', '.join(used)})"
+        lines.append("  " * branch.depth + ("└ " if branch.depth else "") + text + (" ↑" if branch.is_repeated else ""))
+    if len(lines) == 1:
+        lines.append("  nothing is known to be " + ("upstream" if direction == "up" else "downstream"))
+    return lines
+
+
+def lineage_mermaid(graph: Lineage) -> str:
+    """Return the tree as a Mermaid flowchart."""
+    return mermaid(_tree(graph), label=lambda dataset: _name(graph, dataset), direction=graph.direction)
+
+
+def lineage_json(graph: Lineage) -> dict[str, object]:
+    """Return tree and edges as plain values. An edge is there if both its ends may be found."""
+    return {
+        "root": str(graph.root.dataset.address),
+        "direction": graph.direction,
+        "nodes": [
+            {
+                "depth": branch.depth,
+                "dataset": None if branch.dataset is None else _name(graph, branch.dataset),
+                "restricted": branch.hidden,
+                "repeated": branch.is_repeated,
+            }
+            for branch in _tree(graph)
+        ],
+        "edges": [_edge(graph, edge) for edge in graph.edges if _is_shown(graph, edge)],
+    }
+
+
+def _tree(graph: Lineage) -> list[Branch]:
+    return lineage_tree(
+        graph.edges,
+        root=graph.root.dataset.id,
+        direction=graph.direction,
+        may_find=lambda dataset: graph.nodes.get(dataset) is not None,
+    )
+
+
+def _restricted(branch: Branch, direction: Direction) -> str:
+    return f"{branch.hidden} restricted {'upstream' if direction == 'up' else 'downstream'}"
+
+
+def _view(graph: Lineage, dataset: DatasetId) -> View | None:
+    return graph.root if dataset == graph.root.dataset.id else graph.nodes.get(dataset)
+
+
+def _name(graph: Lineage, dataset: DatasetId) -> str:
+    view = _view(graph, dataset)
+    return str(view.dataset.address) if view is not None else ""
+
+
+def _sees(graph: Lineage, dataset: DatasetId, column: str | None) -> bool:
+    view = _view(graph, dataset)
+    return view is not None and (column is None or any(shown.name == column for shown, _mask in view.columns))
+
+
+def _is_shown(graph: Lineage, edge: Edge) -> bool:
+    return _sees(graph, edge.upstream, edge.upstream_column) and _sees(graph, edge.downstream, edge.downstream_column)
+
+
+def _edge(graph: Lineage, edge: Edge) -> dict[str, object]:
+    return {
+        "upstream": _name(graph, edge.upstream),
+        "upstream_column": edge.upstream_column,
+        "downstream": _name(graph, edge.downstream),
+        "downstream_column": edge.downstream_column,
+        "kind": str(edge.kind),
+    }
+
+
+def _columns_of(graph: Lineage, direction: Direction) -> dict[DatasetId, list[str]]:
+    """Return for each dataset its columns that carry values on, as far as the person may see them."""
+    used: dict[DatasetId, dict[str, None]] = {}
+    for edge in graph.edges:
+        ends = (edge.upstream, edge.upstream_column) if direction == "up" else (edge.downstream, edge.downstream_column)
+        if ends[1] is not None and edge.downstream_column is not None and _is_shown(graph, edge):
+            used.setdefault(ends[0], {})[ends[1]] = None
+    return {dataset: sorted(columns) for dataset, columns in used.items()}
