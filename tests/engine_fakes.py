@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -81,6 +82,20 @@ class Opener:
 
     def __call__(self, source: str) -> Store:
         return self.make(**dict(self.options))
+
+
+@dataclass(frozen=True)
+class Exits:
+    """A driver that takes its process down."""
+
+    code: int
+
+    def __call__(self, source: str) -> Store:
+        os._exit(self.code)
+
+
+class Locked(ScanFailed):
+    """A kind of error of one adapter's own."""
 
 
 TYPES = {"Id": pa.int64(), "txt": pa.string()}

@@ -67,7 +67,7 @@ def run(
         plan, open_adapter=open_adapter, limits=limits, cancel=cancel or Event(), stop=stop, spill_to=spill_to
     )
     schema = answer_schema(plan.columns)
-    return Answer(columns=plan.columns, schema=schema, batches=_within(_fitted(batches, schema), limits), stop=stop.set)
+    return Answer(columns=plan.columns, schema=schema, batches=within(_fitted(batches, schema), limits), stop=stop.set)
 
 
 def answer_schema(columns: tuple[OutputColumn, ...]) -> pa.Schema:
@@ -234,7 +234,8 @@ def _fit(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _within(batches: Generator[pa.RecordBatch, None, None], limits: Limits) -> Generator[pa.RecordBatch, None, None]:
+def within(batches: Generator[pa.RecordBatch, None, None], limits: Limits) -> Generator[pa.RecordBatch, None, None]:
+    """Yield batches until there is one row or byte too many."""
     rows = size = 0
     with closing(batches):
         for batch in batches:

@@ -49,6 +49,24 @@ def cancelled() -> QueryFailed:
     return QueryFailed("the query was cancelled")
 
 
+def broken() -> QueryFailed:
+    """Say no more than that it broke: what is not known cannot be told safely."""
+    return QueryFailed("the query broke while it ran", hint="please report it with its --explain")
+
+
+def died() -> QueryFailed:
+    """Say that the process of a query is gone."""
+    return QueryFailed(
+        "the query's process ended before the answer was whole",
+        hint="it may have run out of memory: ask for fewer columns or groups, or filter earlier",
+    )
+
+
+def busy() -> QueryLimitExceeded:
+    """Say that as many queries run as may."""
+    return QueryLimitExceeded("the registry is busy with other queries", hint="ask again in a moment")
+
+
 def unfit(column: str) -> QueryFailed:
     """Say that a column of the answer holds a value that its Trino type has no room for."""
     return QueryFailed(
@@ -72,4 +90,4 @@ def from_engine(error: BaseException, *, memory_bytes: int) -> HmsError:
         return QueryFailed(
             "the engine does not take the query as it was rewritten", hint="please report it with its --explain"
         )
-    return QueryFailed("the query broke while it ran", hint="please report it with its --explain")
+    return broken()
