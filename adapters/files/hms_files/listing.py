@@ -1,0 +1,146 @@
+"""One pass over a folder: names, sizes and times, never a file opened, never a step outside."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hms_registry.domain.datasets import Stamp
+from hms_registry.errors import LocationOutsideSource, SourceUnreachable
+
+MANIFEST = (".manifest.yml", ".manifest.yaml")
+
+
+class Entry(NamedTuple):
+    """One file: its path below the source, with `/`."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(slots=True)
+class Listed:
+    """What a walk found.
+
+    Attributes:
+        files: in order of their paths' walk: sorted in each folder.
+        manifests: paths of manifests beside the data.
+        ignored: hidden files and folders, links that lead out, and what is no regular file.
+        problems: (subject, reason) of what could not be listed.
+    """
+
+    files: list[Entry] = field(default_factory=list)
+    manifests: list[Entry] = field(default_factory=list)
+    ignored: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    is_complete: bool = True
+
+
+def walk(root: str, path: str, *, listed: Listed, is_deep: bool = True) -> list[str]:
+    """List the folder at *path* below *root* into *listed*; return the names of the folders directly in it.
+
+    Raises:
+        SourceUnreachable: the root itself cannot be listed.
+    """
+    folders: list[str] = []
+    prefix = f"{path}/" if path else ""
+    try:
+        with os.scandir(f"{root}/{path}" if path else root) as found:
+            entries = sorted(found, key=_by_name)
+    except OSError as exc:
+        if not path:
+            raise SourceUnreachable(
+                f"the folder cannot be listed: {exc.strerror}", hint="does it exist, and may this account read it?"
+            ) from exc
+        listed.problems.append((_shown(path), f"the folder cannot be listed: {exc.strerror}"))
+        listed.is_complete = False
+        return folders
+    for entry in entries:
+        name = entry.name
+        if not name.isascii() and not _is_unicode(name):
+            listed.problems.append((_shown(prefix + name), "its name is not valid UTF-8: rename it"))
+        elif entry.is_dir(follow_symlinks=False):
+            if name[0] in "._" and "=" not in name:
+                listed.ignored += 1
+            elif is_deep:
+                walk(root, prefix + name, listed=listed)
+            else:
+                folders.append(name)
+        else:
+            _take(entry, prefix + name, root, listed)
+    return folders
+
+
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _take(entry: os.DirEntry[str], path: str, root: str, listed: Listed) -> None:
+    if entry.name[0] == ".":
+        listed.ignored += 1
+        return
+    try:
+        is_link = entry.is_symlink()
+        is_ours = entry.is_file() and (not is_link or _is_inside(root, entry.path))
+        status = entry.stat() if is_ours else None
+    except FileNotFoundError:
+        return  # gone between the listing and the look at it
+    except OSError as exc:
+        listed.problems.append((_shown(path), f"it cannot be looked at: {exc.strerror}"))
+        return
+    if status is None:
+        listed.ignored += 1
+    elif entry.name.endswith(MANIFEST):
+        listed.ignored += 1
+        listed.manifests.append(Entry(path, status.st_size, status.st_mtime_ns))
+    else:
+        listed.files.append(Entry(path, status.st_size, status.st_mtime_ns))
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_inside(root: str, path: str) -> bool:
+    real, top = os.path.realpath(path), os.path.realpath(root)
+    return real == top or real.startswith(top.rstrip("/") + "/")
+
+
+def resolve(root: str, path: str) -> str:
+    """Return the absolute path of *path* below *root*.
+
+    Raises:
+        LocationOutsideSource: it leads out, by `..`, as an absolute path, or over a link.
+    """
+    parts = path.split("/")
+    if path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise LocationOutsideSource(f"{path!r} does not lie under the source", hint="crawl the source again")
+    absolute = f"{root}/{path}"
+    if not _is_inside(root, absolute):
+        raise LocationOutsideSource(f"{path!r} leads out of the source over a link", hint="copy it in, or leave it")
+    return absolute
+
+
+def stamp_of(entries: Iterable[Entry]) -> Stamp:
+    """Hash names, sizes and times."""
+    digest = hashlib.sha256()
+    for path, size, mtime_ns in entries:
+        digest.update(f"{path}\0{size}\0{mtime_ns}\n".encode())
+    return Stamp(digest.hexdigest()[:32])

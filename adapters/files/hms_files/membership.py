@@ -1,0 +1,65 @@
+"""Which files belong to a dataset now: described and scanned by one rule."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from hms_files.config import FilesConfig
+from hms_files.discovery import Locator
+from hms_files.listing import Entry, Listed, resolve, walk
+from hms_files.partitions import is_partition
+from hms_formats.detection import detect
+from hms_registry.errors import ScanFailed, SourceUnreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """The files of a dataset, and those in its folder that have another format."""
+
+    files: tuple[Entry, ...]
+    strays: tuple[Entry, ...] = ()
+
+
+def members_of(config: FilesConfig, locator: Locator) -> Members:
+    """List the files of a dataset.
+
+    Raises:
+        ScanFailed: there are none any more.
+        LocationOutsideSource: it leads out of the source.
+    """
+    absolute = resolve(config.root, locator.path) if locator.path else config.root
+    if not locator.is_folder:
+        try:
+            status = os.stat(absolute)
+        except OSError as exc:
+            raise gone(locator) from exc
+        return Members(files=(Entry(locator.path, status.st_size, status.st_mtime_ns),))
+    listed = Listed()
+    try:
+        walk(config.root, locator.path, listed=listed)
+    except SourceUnreachable as exc:
+        raise gone(locator) from exc
+    known = [(entry, kind.format) for entry in listed.files if (kind := detect(entry.name)) is not None]
+    inside = [(entry, kind) for entry, kind in known if is_partition(_folder_below(entry, locator))]
+    beside = [(entry, kind) for entry, kind in known if not _folder_below(entry, locator)]
+    candidates = inside or beside
+    files = tuple(entry for entry, kind in candidates if kind is locator.format and entry.path not in locator.left_out)
+    strays = [entry for entry, kind in candidates if kind is not locator.format]
+    if inside:
+        strays.extend(entry for entry, _ in beside)
+    if not files:
+        raise gone(locator)
+    return Members(files=files, strays=tuple(strays))
+
+
+def _folder_below(entry: Entry, locator: Locator) -> str:
+    """The first folder between the dataset's own and the file; empty if there is none."""
+    below = entry.path[len(locator.path) + 1 :] if locator.path else entry.path
+    head, slash, _ = below.partition("/")
+    return head if slash else ""
+
+
+def gone(locator: Locator) -> ScanFailed:
+    """Say that a dataset is not there."""
+    return ScanFailed(f"{locator.path or 'the folder'} is not there any more", hint="crawl the source again")

@@ -1,0 +1,84 @@
+"""Parquet: the footer tells schema and rows; row groups whose statistics exclude a predicate are not read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from hms_formats.filters import expression
+from hms_formats.inspection import Inspected
+from hms_formats.pieces import Piece, translated
+from hms_formats.schemas import plain_type
+from hms_registry.domain.predicates import Conjunct
+from hms_registry.errors import ScanFailed
+
+_MAX_FOOTER = 64 * 1024 * 1024
+
+
+def inspect_parquet(piece: Piece) -> Inspected:
+    """Read the footer.
+
+    Raises:
+        ScanFailed: there is no sound footer, or two columns have one name.
+    """
+    with translated(piece.name), piece.open() as file:
+        _check_footer(file, piece.name)
+        with pq.ParquetFile(file) as parquet:
+            found, native = parquet.schema_arrow, _native(parquet.schema)
+            row_count = parquet.metadata.num_rows
+    if len(set(found.names)) != len(found.names):
+        raise ScanFailed(f"{piece.name} has two columns of one name", hint="write it again with distinct names")
+    fields = [pa.field(field.name, plain_type(field.type), field.nullable) for field in found]
+    spelled = tuple(native.get(field.name) or str(field.type) for field in found)
+    return Inspected(schema=pa.schema(fields), native=spelled, is_guessed=False, row_count=row_count)
+
+
+def _native(schema: pq.ParquetSchema) -> dict[str, str]:
+    native: dict[str, str] = {}
+    for at in range(len(schema)):
+        column = schema.column(at)
+        if column.max_definition_level <= 1 and column.path == column.name:
+            logical = str(column.logical_type)
+            native[column.name] = column.physical_type if logical == "None" else f"{column.physical_type} ({logical})"
+    return native
+
+
+def _check_footer(file: pa.NativeFile, name: str) -> None:
+    """Refuse a footer that lies about its length before anything of that length is read."""
+    size = file.size()
+    if size < 12:
+        raise ScanFailed(f"{name} is {'empty' if size == 0 else 'too short for Parquet'}", hint="write it again")
+    file.seek(size - 8)
+    tail = file.read(8)
+    length = struct.unpack("<I", tail[:4])[0]
+    if tail[4:] not in (b"PAR1", b"PARE"):
+        raise ScanFailed(f"{name} is not Parquet: it has no footer", hint="write it again, or name it after its format")
+    if tail[4:] == b"PARE":
+        raise ScanFailed(f"{name} has an encrypted footer", hint="its key is not known here; leave it out")
+    if length > min(size - 12, _MAX_FOOTER):
+        raise ScanFailed(f"{name} claims a footer of {length} bytes, more than it has room for", hint="write it again")
+    file.seek(0)
+
+
+def read_parquet(
+    piece: Piece, columns: Sequence[str], predicate: Sequence[Conjunct], *, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches with those of *columns* that the file has; a superset of the rows that the predicate wants."""
+    with translated(piece.name), piece.open() as file:
+        _check_footer(file, piece.name)
+        fragment = ds.ParquetFileFormat().make_fragment(file)
+        physical = fragment.physical_schema
+        wanted = {name: ds.field(name) for name in columns if physical.get_field_index(name) >= 0}
+        scanner = fragment.scanner(
+            columns=wanted,
+            filter=expression(predicate, physical),
+            batch_size=batch_rows,
+            batch_readahead=2,
+            fragment_readahead=1,
+            use_threads=True,
+        )
+        yield from scanner.to_batches()

@@ -1,0 +1,144 @@
+"""Reading the files of a dataset as one stream of batches of exactly the schema that was asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hms_formats.cells import CellDoesNotFit, CellRules, convert
+from hms_formats.delimited import misfit, read_delimited
+from hms_formats.detection import Format
+from hms_formats.dialect import TextOptions
+from hms_formats.filters import matching
+from hms_formats.jsonlines import read_json
+from hms_formats.parquet import read_parquet
+from hms_formats.pieces import Piece
+from hms_registry.domain.predicates import Conjunct
+from hms_registry.errors import ScanFailed
+from hms_registry.ports.adapter import ScanRequest
+
+Batches = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When to stop reading: nobody waits any more, or time is up."""
+
+    is_cancelled: Callable[[], bool]
+    ends_at: float
+
+    @classmethod
+    def of(cls, request: ScanRequest) -> Stop:
+        """Start the clock of a request."""
+        is_set = request.cancel.is_set if request.cancel is not None else lambda: False
+        return cls(is_cancelled=is_set, ends_at=time.monotonic() + request.deadline_s)
+
+    def check(self, what: str) -> None:
+        """Raise ScanFailed if it is time to stop: a cut stream must not look like a whole one."""
+        if self.is_cancelled():
+            raise ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
+        if time.monotonic() > self.ends_at:
+            raise ScanFailed(f"{what} could not be read in time", hint="ask for less, or raise the query's deadline")
+
+
+def blank_batch(rows: int) -> pa.RecordBatch:
+    """Return a batch of so many rows and no columns."""
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+
+
+def reader_of(schema: pa.Schema, batches: Batches) -> pa.RecordBatchReader:
+    """Make a reader; closing it closes *batches*, and with them the files."""
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def read_pieces(
+    pieces: Sequence[Piece],
+    request: ScanRequest,
+    *,
+    exact: Sequence[Conjunct],
+    limit: int | None,
+    options: TextOptions,
+    has_one_schema: bool,
+) -> Batches:
+    """Yield the rows of *pieces* that match *exact*, in the schema of the request.
+
+    Args:
+        has_one_schema: a column that a file lacks means that the dataset has changed; else it is NULL there.
+
+    Raises:
+        ScanFailed: a value does not fit, a file is damaged, or it is time to stop.
+    """
+    stop = Stop.of(request)
+    left = limit
+    for piece in pieces:
+        if left == 0:
+            return
+        for raw in _read(piece, request, exact, options):
+            stop.check(piece.name)
+            batch = matching(shape(raw, request.schema, piece, has_one_schema=has_one_schema), exact)
+            if left is not None:
+                batch = batch.slice(0, left)
+                left -= batch.num_rows
+            if batch.num_rows:
+                yield batch
+            if left == 0:
+                return
+
+
+def _read(piece: Piece, request: ScanRequest, exact: Sequence[Conjunct], options: TextOptions) -> Batches:
+    keys = {key for key, _ in piece.partitions}
+    schema = pa.schema([field for field in request.schema if field.name not in keys])
+    try:
+        if piece.kind.format is Format.PARQUET:
+            asked = [conjunct for conjunct in exact if conjunct.column.name not in keys]
+            yield from read_parquet(piece, schema.names, asked, batch_rows=request.batch_rows)
+        elif piece.kind.format is Format.JSONL:
+            yield from read_json(piece, schema, batch_rows=request.batch_rows)
+        else:
+            yield from read_delimited(piece, schema, options)
+    except PermissionError as exc:
+        raise ScanFailed(f"{piece.name} may not be read by this account", hint="give it read access") from exc
+
+
+def shape(raw: pa.RecordBatch, wanted: pa.Schema, piece: Piece, *, has_one_schema: bool) -> pa.RecordBatch:
+    """Give a batch of a file the columns that are wanted: cast, from the folders' names, or NULL."""
+    if not wanted.names:
+        return blank_batch(raw.num_rows)
+    keys = dict(piece.partitions)
+    arrays = []
+    for field in wanted:
+        at = raw.schema.get_field_index(field.name)
+        if field.name in keys:
+            arrays.append(constant(keys[field.name], field, raw.num_rows, piece.name))
+        elif at >= 0:
+            arrays.append(_cast(raw.column(at), field, piece.name))
+        elif has_one_schema:
+            raise ScanFailed(f"{piece.name} has no column {field.name!r} any more", hint="crawl the source again")
+        else:
+            arrays.append(pa.nulls(raw.num_rows, field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=wanted)
+
+
+def _cast(values: pa.Array, field: pa.Field, name: str) -> pa.Array:
+    if values.type.equals(field.type):
+        return values
+    try:
+        return pc.cast(values, field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as exc:
+        raise ScanFailed(
+            f"{name}: column {field.name!r} is {values.type} there, and holds what is not of type {field.type}",
+            hint="crawl the source again, or state the column's type in a manifest",
+        ) from exc
+
+
+def constant(value: str | None, field: pa.Field, rows: int, name: str) -> pa.Array:
+    """Return a partition's value, repeated."""
+    try:
+        single = convert(pa.array([value], pa.string()), field.type, CellRules(missing=(), is_grouped=False))
+    except CellDoesNotFit as exc:
+        raise misfit(name, field.name, field.type, 1) from exc
+    return pa.repeat(single[0], rows)
