@@ -1,0 +1,134 @@
+"""One read-only connection, and the seam where SQLite's errors become ours."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import quote
+
+from hms_registry.errors import CredentialsRejected, ScanFailed, SourceUnreachable
+from hms_sqlite.config import SqliteConfig
+
+_STEPS = 20_000
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_HEADER = b"SQLite format 3\0"
+
+
+def check_file(config: SqliteConfig) -> os.stat_result:
+    """Look at the file without opening a connection.
+
+    Raises:
+        SourceUnreachable: it is not there, or no SQLite database.
+        CredentialsRejected: this account may not read it.
+    """
+    hint = "mend its url in sources.yml"
+    try:
+        if not os.path.isfile(config.path):
+            fact = "is a folder" if os.path.isdir(config.path) else "is not there"
+            raise SourceUnreachable(f"source {config.source}: its database file {fact}", hint=hint)
+        with open(config.path, "rb") as file:
+            head = file.read(len(_HEADER))
+            status = os.fstat(file.fileno())
+    except PermissionError as exc:
+        raise CredentialsRejected(
+            f"source {config.source}: this account may not read the database file", hint="give it read access"
+        ) from exc
+    except OSError as exc:
+        raise SourceUnreachable(
+            f"source {config.source}: the database file cannot be read: {exc.strerror}", hint=hint
+        ) from exc
+    if head not in (_HEADER, b""):
+        raise SourceUnreachable(f"source {config.source}: its file is not a SQLite database", hint=hint)
+    return status
+
+
+def connect(config: SqliteConfig) -> sqlite3.Connection:
+    """Open the database read-only; it is never created.
+
+    Raises:
+        SourceUnreachable, CredentialsRejected: as `check_file`.
+    """
+    check_file(config)
+    # A database in WAL mode on read-only storage opens only as immutable, which is true where no WAL is left.
+    folder_is_fixed = not os.access(os.path.dirname(config.path), os.W_OK) and not os.path.exists(config.path + "-wal")
+    address = f"file:{quote(config.path)}?mode=ro" + ("&immutable=1" if folder_is_fixed else "")
+    with unreachable(config):
+        connection = sqlite3.connect(
+            address, uri=True, timeout=config.busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA trusted_schema = OFF")  # a view may not call what has side effects
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def snapshot(config: SqliteConfig, *, deadline_s: float) -> Iterator[sqlite3.Connection]:
+    """Yield a connection inside one read transaction, stopped when its time is up."""
+    with closing(connect(config)) as connection, unreachable(config):
+        stop_after(connection, deadline_s)
+        connection.execute("BEGIN")
+        yield connection
+
+
+def stop_after(
+    connection: sqlite3.Connection, deadline_s: float, is_cancelled: Callable[[], bool] = lambda: False
+) -> None:
+    """Interrupt whatever runs on *connection* once the time is up or nobody waits."""
+    ends_at = time.monotonic() + deadline_s
+    connection.set_progress_handler(lambda: time.monotonic() > ends_at or is_cancelled(), _STEPS)
+
+
+@contextmanager
+def unreachable(config: SqliteConfig) -> Iterator[None]:
+    """Translate errors of a crawl."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise SourceUnreachable(f"source {config.source}: {_fact(exc)}", hint=_hint(exc)) from exc
+
+
+@contextmanager
+def scan_failed(what: str) -> Iterator[None]:
+    """Translate errors of a scan; SQLite's own texts may quote values, so they are not passed on."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise ScanFailed(f"{what}: {_fact(exc)}", hint=_hint(exc)) from exc
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _fact(error: sqlite3.Error) -> str:
+    code = _code(error)
+    if code in _BUSY:
+        return "the database is locked by another process"
+    if code == sqlite3.SQLITE_NOTADB:
+        return "its file is not a SQLite database"
+    if code == sqlite3.SQLITE_CORRUPT:
+        return "the database file is damaged"
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return "it was stopped: the time was up, or nobody waits for it any more"
+    if "UTF-8" in str(error):
+        return "it holds text that is not UTF-8"
+    if str(error).startswith(("no such table", "no such column", "no such module")):
+        return "it refers to a table, column or module that is not there any more"
+    return f"the database could not be read ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
+
+
+def _hint(error: sqlite3.Error) -> str:
+    code = _code(error)
+    if code in _BUSY:
+        return "try again, or raise the source's option busy_timeout_s"
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return "ask for less, or raise the deadline"
+    return "check the file with `sqlite3 FILE 'PRAGMA integrity_check'`, then crawl again"
