@@ -103,6 +103,7 @@ class Engine:
         if name not in self._heads:
             return []
         asked = args if len(args) == len(HEADS[name]) else (*args, Variable("value"))
+        self._ask(name, asked)  # first, so that a fault names the rule as written, not its copy
         found = self._ask(f"spoke_{name}", (Variable("rule"), *asked))
         pairs = {(int(str(each["rule"])), _text(each["value"]) if "value" in each else "") for each in found}
         return [(self._statements[at], value) for at, value in sorted(pairs)]
@@ -134,14 +135,24 @@ def _text(value: object) -> str:
 
 
 def _fault(error: OsoError) -> Fault:
-    said = [line.strip() for line in str(error.message).splitlines() if line.strip()]
-    if said and said[0].startswith("Query timeout"):
+    said = [line.strip() for line in str(error.message).splitlines()]
+    if said[0].startswith("Query timeout"):
         return Fault(f"the policy took longer than {TIMEOUT_MS / 1000:g} seconds", is_timeout=True)
-    facts = [line for line in said if not line.startswith(("trace", "in rule", "in query")) and line[:3] not in _TRACE]
-    return Fault(f"the policy broke: {facts[-1] if facts else type(error).__name__}")
+    # Oso adds a trace, or the line with a ^ below it; neither is the fact.
+    facts = [line for line in said if line and not _TRACE.match(line)]
+    return Fault(f"the policy broke: {_placed(facts[-1]) if facts else type(error).__name__}")
 
 
-_TRACE = frozenset(f"{number:03}" for number in range(1000))
+_TRACE = re.compile(r"trace |in (?:rule|query) |\d{3}: |\^")
+_PLACE = re.compile(r" at line (\d+), column \d+(?: of file (.+?))?:?$")
+
+
+def _placed(fact: str, *, file: str = "") -> str:
+    """Oso's `FACT at line 3, column 1 of file F` as `F:3: FACT`."""
+    where = _PLACE.search(fact)
+    fact = fact[: where.start()] if where else fact
+    fact = fact.removeprefix("[warning] ")
+    return f"{where[2] or file}:{where[1]}: {fact}" if where else f"{file}: {fact}" if file else fact
 
 
 def _load(statements: Sequence[Statement], *, names_rules: bool) -> Any:
@@ -190,11 +201,5 @@ def _collect(core: Any, warnings: list[str]) -> None:
 
 
 def _invalid(message: str, statements: Sequence[Statement]) -> PolicyInvalid:
-    first = message.splitlines()[0]
-    where = re.search(r" at line (\d+), column \d+(?: of file (.+?))?:?$", first)
-    if where is None:
-        return PolicyInvalid(f"{statements[0].file}: {first}", hint="see policies/README.md for the vocabulary")
-    fact = first[: where.start()].removeprefix("[warning] ")
-    return PolicyInvalid(
-        f"{where[2] or statements[0].file}:{where[1]}: {fact}", hint="see policies/README.md for the vocabulary"
-    )
+    fact = _placed(message.splitlines()[0], file=statements[0].file)
+    return PolicyInvalid(fact, hint="see policies/README.md for the vocabulary")

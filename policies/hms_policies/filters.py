@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 
+from hms_registry.domain.names import quote_identifier
+
 FILTER_FUNCTIONS: Final = frozenset(
     {
         "abs",
@@ -102,11 +104,13 @@ def problem_of(text: str, columns: Mapping[str, str]) -> str:
 
 
 def _shown(node: exp.Expr) -> str:
+    if isinstance(node, exp.Query | exp.Subquery | exp.Exists):
+        return "a query"
     if isinstance(node, exp.Anonymous):
         return f"the function {str(node.this)[:40]}"
     if isinstance(node, exp.Func):
         return f"the function {node.sql_name().lower()}"
-    return "a query" if isinstance(node, exp.Query | exp.Subquery) else type(node).__name__
+    return type(node).__name__
 
 
 def _column_problem(column: exp.Column, columns: Mapping[str, str]) -> str:
@@ -141,18 +145,16 @@ def _type_problem(expression: exp.Expr, columns: Mapping[str, str]) -> str:
 def _operand_problem(node: exp.Expr) -> str:
     if isinstance(node, exp.And | exp.Or | exp.Not):
         wrong = [each for each in _operands(node) if _family(each) not in ("boolean", "null")]
-        return f"{wrong[0].sql('trino')} is {_named(wrong[0])}, not a boolean" if wrong else ""
+        return f"{_written(wrong[0])} is {_named(wrong[0])}, not a boolean" if wrong else ""
     if isinstance(node, (*_COMPARISONS, exp.In, exp.Between)):
         families = {_family(each) for each in _operands(node)} - {"null"}
         if len(families) > 1 or "" in families:
-            return (
-                f"{node.sql('trino')} compares {' with '.join(sorted(each or 'an unknown type' for each in families))}"
-            )
+            return f"{_written(node)} compares {' with '.join(sorted(each or 'an unknown type' for each in families))}"
     if isinstance(node, exp.Like | exp.Lower | exp.Upper | exp.Length | exp.StartsWith | exp.Trim):
         wrong = [each for each in _operands(node) if _family(each) not in ("text", "null")]
-        return f"{wrong[0].sql('trino')} is {_named(wrong[0])}, not a text" if wrong else ""
+        return f"{_written(wrong[0])} is {_named(wrong[0])}, not a text" if wrong else ""
     if isinstance(node, _ARITHMETIC) and any(_family(each) != "number" for each in _operands(node)):
-        return f"{node.sql('trino')} is arithmetic on something that is not a number"
+        return f"{_written(node)} is arithmetic on something that is not a number"
     return ""
 
 
@@ -169,6 +171,15 @@ def _family(node: exp.Expr) -> str:
     return next((name for name, kinds in _FAMILIES.items() if kind in kinds), "")
 
 
+def _written(node: exp.Expr) -> str:
+    """SQL as its author would have written it: without the names that typing needed."""
+    shown = node.copy()
+    for column in list(shown.find_all(exp.Column)):
+        column.set("table", None)
+        column.this.set("quoted", quote_identifier(column.name) != column.name)
+    return shown.sql("trino")
+
+
 def _named(node: exp.Expr) -> str:
     family = _family(node)
-    return f"a {family}" if family else "of an unknown type"
+    return {"": "of an unknown type", "null": "NULL"}.get(family, f"a {family}")

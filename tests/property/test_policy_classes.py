@@ -70,11 +70,11 @@ def conditions(what: str) -> st.SearchStrategy[str]:
                 f"{what} matches {what.title()}{{privacy_tier: PUBLIC}}",
                 'principal.purpose = "ship"',
                 'principal.subject = "ana"',
-                "principal.tags = []",
-                f"{what}.clearance = 1",
-                f"not {what}.subject = 1",
-                f"{what}.tags > 1",
             ]
+        ),
+        # Attributes that the record lacks, and comparisons that make no sense.
+        st.sampled_from(
+            ["principal.tags = []", f"{what}.clearance = 1", f"not {what}.subject = 1", f"{what}.tags > 1"]
         ),
     ]
     if what == "dataset":
@@ -205,7 +205,7 @@ def is_wider(one: Decision, other: Decision) -> bool:
     return one.may_find and any(one.mask(name) < mask for name, mask in other.masks.items())
 
 
-@settings(deadline=None, derandomize=True, max_examples=120)
+@settings(deadline=None, derandomize=True, max_examples=200)
 @given(
     rules=rules,
     principals=st.lists(people, min_size=2, max_size=3),
