@@ -99,7 +99,8 @@ def ilinet(path: Path) -> Iterator[dict[str, str]]:
 def build_cdc(path: Path) -> None:
     """Build CDC's store."""
     path.unlink(missing_ok=True)
-    regions = {row["state"]: row["region"] for row in csv.DictReader((HERE / "data/lake/hhs/hhs_regions.csv").open())}
+    lookup = (HERE / "data/lake/hhs/hhs_regions.csv").read_text(encoding="utf-8")
+    regions = {row["state"]: row["region"] for row in csv.DictReader(lookup.splitlines())}
     with sqlite3.connect(path) as store:
         store.executescript(SCHEMA)
         insert(store, "regions", sorted({**regions, **MORE_REGIONS}.items()))

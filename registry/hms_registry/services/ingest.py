@@ -14,6 +14,7 @@ from hms_registry.domain.sources import Source
 from hms_registry.errors import LocationOutsideSource, ScanFailed
 from hms_registry.ports.adapter import Adapter, Locates
 from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.services.sources_file import absolute_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def ingest(
         ScanFailed: it lies there, and cannot be read.
         SettingsInvalid: the manifest names columns that are not there.
     """
-    location = manifest.source if "://" in manifest.source else str(beside / manifest.source)
+    location = absolute_url(manifest.source, folder=beside)
     for source in sources:
         adapter = open_adapter(source.name)
         try:
