@@ -32,6 +32,7 @@ class Answer:
         rows: handed out so far.
         bytes: handed out so far, as Arrow.
         is_complete: the last row was handed out.
+        stop: makes a read that another thread waits in end soon; `close` does so, too.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Answer:
         schema: pa.Schema,
         batches: Batches,
         stop: Callable[[], None] = _nothing_to_stop,
+        started: float | None = None,
     ) -> None:
         """Wrap a stream.
 
         Args:
             batches: the stream; closing it lets go of everything.
             stop: makes a `next(batches)` that runs in another thread end soon; idempotent.
+            started: `time.monotonic()` of when it was asked for; None = now.
         """
         self.columns = columns
         self.schema = schema
@@ -54,9 +57,9 @@ class Answer:
         self.bytes = 0
         self.is_complete = False
         self._batches = batches
-        self._stop = stop
+        self.stop = stop
         self._is_reading = Lock()
-        self._started = time.monotonic()
+        self._started = time.monotonic() if started is None else started
         self._ended: float | None = None
 
     @property
@@ -84,7 +87,7 @@ class Answer:
 
     def close(self) -> None:
         """Let go of the sources, whoever is reading. Idempotent; callable from any thread."""
-        self._stop()
+        self.stop()
         with self._is_reading:
             self._ended = self._ended or time.monotonic()
             self._batches.close()

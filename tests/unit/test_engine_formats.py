@@ -206,7 +206,7 @@ def test_writing_closes_the_answer() -> None:
     """Whoever writes it out is done with it."""
     closed: list[bool] = []
     answer = answered({"i": ("bigint", [1])})
-    answer._stop = lambda: closed.append(True)
+    answer.stop = lambda: closed.append(True)
 
     text(answer, "csv")
 
