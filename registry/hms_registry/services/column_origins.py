@@ -68,14 +68,14 @@ class Resolver:
     search_path: tuple[str, ...]
     lookup: Lookup
     deadline: float
-    _tables: dict[tuple[str, ...], Dataset | None] = field(default_factory=dict)
+    _tables: dict[tuple[tuple[str, ...], ...], Dataset | None] = field(default_factory=dict)
 
     def check_time(self) -> None:
         """Raises: OutOfTime."""
         if time.monotonic() > self.deadline:
             raise OutOfTime
 
-    def query(self, node: exp.Expression, *, names: Names, outer: Scope | None) -> Relation:
+    def query(self, node: exp.Expr, *, names: Names, outer: Scope | None) -> Relation:
         """Resolve a query.
 
         Raises:
@@ -95,7 +95,7 @@ class Resolver:
                 return _values(node)
         return unknown(f"{node.key} is not read")
 
-    def _with(self, node: exp.Expression, names: Names, outer: Scope | None) -> Names:
+    def _with(self, node: exp.Expr, names: Names, outer: Scope | None) -> Names:
         clause = node.args.get("with_")
         if clause is None:
             return names
@@ -125,7 +125,7 @@ class Resolver:
         cte.is_open, cte.result = False, result
         return result
 
-    def _cte_body(self, cte: _Cte, body: exp.Expression) -> Relation:
+    def _cte_body(self, cte: _Cte, body: exp.Expr) -> Relation:
         return self.renamed(self.query(body, names=cte.names, outer=cte.outer), cte.node)
 
     def _set_operation(self, node: exp.SetOperation, *, names: Names, outer: Scope | None) -> Relation:
@@ -168,13 +168,13 @@ class Resolver:
             and self.rules.stored(address.table) == table_key
         )
 
-    def alias(self, node: exp.Expression) -> str:
+    def alias(self, node: exp.Expr) -> str:
         """Return the key of a node's alias; empty if it has none."""
         alias = node.args.get("alias")
         name = alias.this if isinstance(alias, exp.TableAlias) else alias
-        return self.rules.key(name) if isinstance(name, exp.Expression) else ""
+        return self.rules.key(name) if isinstance(name, exp.Expr) else ""
 
-    def renamed(self, relation: Relation, node: exp.Expression) -> Relation:
+    def renamed(self, relation: Relation, node: exp.Expr) -> Relation:
         """Apply the column names of `AS t (a, b)`."""
         alias = node.args.get("alias")
         names = (alias.args.get("columns") or []) if isinstance(alias, exp.TableAlias) else []
@@ -189,10 +189,10 @@ class Resolver:
         return replace(relation, columns=(*renamed, *relation.columns[len(keys) :]))
 
 
-def _branches(node: exp.SetOperation) -> tuple[exp.Expression, list[tuple[exp.SetOperation, exp.Expression]]]:
+def _branches(node: exp.SetOperation) -> tuple[exp.Expr, list[tuple[exp.SetOperation, exp.Expr]]]:
     """Unroll `a UNION b UNION c`, which nests to the left, into a list."""
-    rest: list[tuple[exp.SetOperation, exp.Expression]] = []
-    current: exp.Expression = node
+    rest: list[tuple[exp.SetOperation, exp.Expr]] = []
+    current: exp.Expr = node
     while isinstance(current, exp.SetOperation) and (current is node or not current.args.get("with_")):
         rest.append((current, current.expression))
         current = current.this

@@ -39,7 +39,7 @@ class NameRules:
         """Return the key of a name as its store spells it."""
         return name if self.dialect == "postgres" else fold(name)
 
-    def key(self, identifier: exp.Expression) -> str:
+    def key(self, identifier: exp.Expr) -> str:
         """Return the key of an identifier in a query."""
         return self.of(identifier.name, is_quoted=bool(identifier.args.get("quoted")))
 

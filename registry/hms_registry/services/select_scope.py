@@ -56,7 +56,7 @@ class SelectScope:
 
     # FROM -------------------------------------------------------------------------------------------------
 
-    def _add(self, node: exp.Expression) -> None:
+    def _add(self, node: exp.Expr) -> None:
         """Bring a table, subquery or function into scope, and what is joined to it inside parentheses."""
         is_nest = isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not self._alias(node)
         if is_nest:
@@ -69,7 +69,7 @@ class SelectScope:
         for join in node.args.get("joins") or []:
             self._join(join)
 
-    def _join(self, join: exp.Expression) -> None:
+    def _join(self, join: exp.Expr) -> None:
         if isinstance(join, exp.Lateral):
             self._add(join)
             return
@@ -104,7 +104,7 @@ class SelectScope:
         if keys:
             scope.star = [*left, *right]
 
-    def _relation(self, node: exp.Expression) -> Relation:
+    def _relation(self, node: exp.Expr) -> Relation:
         relation = self._unaliased(node)
         if node.args.get("pivots"):
             relation = unknown("a pivot is not read", datasets=relation.datasets)
@@ -112,7 +112,7 @@ class SelectScope:
         alias = self._alias(node) or (self._rules.key(node.this) if isinstance(node.this, exp.Identifier) else "")
         return replace(relation, alias=alias)
 
-    def _unaliased(self, node: exp.Expression) -> Relation:
+    def _unaliased(self, node: exp.Expr) -> Relation:
         match node:
             case exp.Table() if isinstance(node.this, exp.Identifier):
                 cte = None if node.args.get("db") else self._names.find(self._rules.key(node.this))
@@ -139,12 +139,12 @@ class SelectScope:
         ordinal = [Output(self._rules.key(offset))] if isinstance(offset, exp.Identifier) else []
         return Relation(columns=(*columns, *ordinal))
 
-    def _alias(self, node: exp.Expression) -> str:
+    def _alias(self, node: exp.Expr) -> str:
         return self._resolver.alias(node)
 
     # the select list --------------------------------------------------------------------------------------
 
-    def _project(self, node: exp.Expression) -> tuple[list[Output], bool]:
+    def _project(self, node: exp.Expr) -> tuple[list[Output], bool]:
         """Return the columns of one item of the select list, and whether these are all."""
         if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
             return self._star(node)
@@ -156,7 +156,7 @@ class SelectScope:
             return [], False
         return [Output(self._output_key(node), self._values_of(node))], True
 
-    def _star(self, node: exp.Expression) -> tuple[list[Output], bool]:
+    def _star(self, node: exp.Expr) -> tuple[list[Output], bool]:
         scope = self._scope
         if isinstance(node, exp.Star):
             if any(node.args.get(part) for part in ("except_", "replace", "rename", "ilike")):
@@ -174,7 +174,7 @@ class SelectScope:
             self._scope.unknowns.add("a * of unknown columns")
         return columns, is_complete
 
-    def _output_key(self, node: exp.Expression) -> str | None:
+    def _output_key(self, node: exp.Expr) -> str | None:
         alias = node.args.get("alias")
         if isinstance(node, exp.Alias | exp.Subquery) and alias is not None:
             return self._alias(node)
@@ -184,10 +184,10 @@ class SelectScope:
 
     def _filter(self, condition: object) -> None:
         for node in condition if isinstance(condition, list) else [condition]:
-            if isinstance(node, exp.Expression):
+            if isinstance(node, exp.Expr):
                 self._scope.filters |= self._values_of(node)
 
-    def _values_of(self, node: exp.Expression) -> Sources:
+    def _values_of(self, node: exp.Expr) -> Sources:
         """Return what the value of an expression is made of."""
         seen: set[tuple[str, frozenset[str]]] = set()
         sources: Sources = NOTHING
@@ -256,9 +256,9 @@ def _member(relation: Relation, key: str) -> Sources | None:
     return None if relation.is_complete else relation.others
 
 
-def _leaves(node: exp.Expression) -> Iterator[tuple[exp.Expression, frozenset[str]]]:
+def _leaves(node: exp.Expr) -> Iterator[tuple[exp.Expr, frozenset[str]]]:
     """Yield the columns and subqueries of an expression, each with the lambda parameters around it."""
-    stack: list[tuple[exp.Expression, frozenset[str]]] = [(node, frozenset())]
+    stack: list[tuple[exp.Expr, frozenset[str]]] = [(node, frozenset())]
     while stack:
         current, bound = stack.pop()
         if isinstance(current, exp.Column | exp.Query):

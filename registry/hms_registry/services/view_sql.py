@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 from sqlglot.parser import Parser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from hms_registry.errors import SqlInvalid, SqlRefused
 
@@ -39,7 +39,7 @@ class ViewQuery:
         columns: the names in `CREATE VIEW v (a, b) AS`, if any.
     """
 
-    query: exp.Expression
+    query: exp.Expr
     columns: tuple[exp.Identifier, ...] = ()
 
 
