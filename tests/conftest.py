@@ -1,0 +1,7 @@
+"""What every test may ask for: the real servers, each started by the first test that does."""
+
+from __future__ import annotations
+
+from services.fixtures import postgres_database, postgres_server
+
+__all__ = ["postgres_database", "postgres_server"]

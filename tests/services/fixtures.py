@@ -1,0 +1,42 @@
+"""The servers as fixtures: each starts when the first test asks for it, and ends with the session, whatever happened."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from services import postgres
+from services.postgres import Database, PostgresServer
+
+
+@contextmanager
+def service_folder(name: str) -> Iterator[Path]:
+    """Give a server a folder of its own, outside pytest's: it may belong to another account."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hms-dta-{name}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session."""
+    with service_folder("postgres") as folder:
+        server = postgres.start(folder)
+        try:
+            yield server
+        finally:
+            server.running.stop()
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A new, empty database."""
+    with postgres_server.database() as database:
+        yield database
