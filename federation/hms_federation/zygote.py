@@ -25,10 +25,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from hms_federation.child import GRACE_S, answer_one
+from hms_federation.engine import run
+from hms_federation.limits import Limits
+from hms_federation.plan import OutputColumn, Plan
+from hms_registry.errors import SourceNotFound
 
 SPAWN, END, GONE = b"S", b"E", b"G"
 COMMAND = struct.Struct("!cQd")
 """What, which query, and for SPAWN the seconds it may take; for GONE its exit status."""
+
+_NOTHING = Plan(
+    sql="SELECT 1 AS x", governed_sql="", scans=(), columns=(OutputColumn(name="x", trino_type="integer"),), governed=()
+)
 
 
 def main() -> NoReturn:
@@ -48,7 +56,7 @@ def _serve() -> None:
     for module in sys.argv[3:]:
         with suppress(ImportError):  # an adapter without its driver says so when it is used
             importlib.import_module(module)
-    _warm()
+    _warm(Path(sys.argv[2]))
     gc.collect()
     gc.freeze()  # pages that the collector never touches stay shared with the children
     zygote = _Zygote(control, Path(sys.argv[2]))
@@ -58,11 +66,18 @@ def _serve() -> None:
         zygote.end()
 
 
-def _warm() -> None:
-    """Read what every child would read again: the installed adapters' entry points."""
+def _warm(spill_to: Path) -> None:
+    """Do once what every child would do again: read the adapters' entry points, and the engine's first steps."""
     from hms_registry.services.adapters import adapter_kinds
 
     adapter_kinds()
+    # One thread: the engine then starts none, and a fork finds no lock held.
+    with run(_NOTHING, open_adapter=_no_adapter, limits=Limits(threads=1), spill_to=spill_to) as answer:
+        list(answer)
+
+
+def _no_adapter(source: str) -> NoReturn:
+    raise SourceNotFound(f"no source is called {source}")
 
 
 class _Zygote:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from hms_files.config import FilesConfig
@@ -30,7 +31,7 @@ class FilesAdapter:
 
     def check(self) -> None:
         """Look whether the folder is there."""
-        if not os.path.isdir(self._config.root):
+        if not Path(self._config.root).is_dir():
             raise SourceUnreachable(
                 f"source {self._config.source}: its folder is not there", hint="mend its url in sources.yml"
             )
@@ -39,7 +40,7 @@ class FilesAdapter:
                 f"source {self._config.source}: this account may not read its folder", hint="give it read access"
             )
 
-    def stamp(self, scope: Scope) -> Stamp | None:
+    def stamp(self, scope: Scope) -> Stamp | None:  # noqa: ARG002 # the port's
         """Hash one listing of everything: names, sizes, times."""
         self.check()
         listed = Listed()
@@ -48,7 +49,7 @@ class FilesAdapter:
             return None
         return stamp_of([*listed.files, *listed.manifests])
 
-    def discover(self, scope: Scope) -> Iterator[Discovery]:
+    def discover(self, scope: Scope) -> Iterator[Discovery]:  # noqa: ARG002 # the port's
         """List folder by folder; only where names do not tell, a few files of a folder are looked into."""
         self.check()
         yield from discover(self._config)
@@ -65,7 +66,7 @@ class FilesAdapter:
         """Plan the reading of the files that the predicate on partitions leaves."""
         return plan_scan(self._config, request)
 
-    def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:
+    def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:  # noqa: ARG002 # the port's
         """Yield the manifests that lie beside the data."""
         self.check()
         return manifests(self._config)

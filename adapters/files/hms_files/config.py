@@ -35,7 +35,12 @@ class FilesConfig:
             raise SettingsInvalid(
                 f"source {source}: {unknown[0]!r} is no option of files", hint=f"there are {', '.join(_OPTIONS)}"
             )
-        return cls(source=source, root=os.path.abspath(local_path(url, source=source)), text=_text(source, options))
+        return cls(source=source, root=absolute(local_path(url, source=source)), text=_text(source, options))
+
+
+def absolute(path: str) -> str:
+    """Return *path* from the root of the file system on, without `..`; links are kept as they are."""
+    return os.path.normpath(Path(path).absolute())
 
 
 def local_path(url: str, *, source: str) -> str:

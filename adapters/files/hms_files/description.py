@@ -55,7 +55,7 @@ def describe_one(config: FilesConfig, ref: DatasetRef) -> DescribedDataset:
         if folder.has_unreadable:
             return _unreadable(config, ref, locator, members)
         raise ScanFailed("; ".join(folder.findings[:_NAMED]), hint="repair or remove it")
-    merged = _merge(folder, locator)
+    merged = _merge(folder)
     columns = [*_columns(merged, folder.pieces), *_partition_columns(folder.pieces)]
     if len(folder.left_out) > _MAX_LEFT_OUT:
         raise ScanFailed(
@@ -92,7 +92,7 @@ def _look(pieces: Sequence[Piece], config: FilesConfig) -> _Folder:
     return folder
 
 
-def _merge(folder: _Folder, locator: Locator) -> Inspected:
+def _merge(folder: _Folder) -> Inspected:
     keys = Counter(tuple(key for key, _ in piece.partitions) for piece in folder.pieces).most_common(1)[0][0]
     odd = [at for at, piece in enumerate(folder.pieces) if tuple(key for key, _ in piece.partitions) != keys]
     _leave_out(folder, odd, "lie under other partition keys")

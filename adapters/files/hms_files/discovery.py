@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hms_files.config import FilesConfig, local_path
+from hms_files.config import FilesConfig, absolute, local_path
 from hms_files.grouping import PUBLIC, Group, group, name_groups
 from hms_files.listing import Listed, stamp_of, walk
 from hms_files.partitions import is_partition
@@ -119,7 +118,7 @@ def ref_of(config: FilesConfig, schema: str, name: str, found: Group) -> Dataset
 def find(config: FilesConfig, location: str) -> DatasetRef | None:
     """Return the dataset that a path or `file:` URL names: its file or folder, or a file in its folder."""
     try:
-        path = os.path.abspath(local_path(location, source=config.source))
+        path = absolute(local_path(location, source=config.source))
     except SettingsInvalid:
         return None
     root = config.root.rstrip("/")

@@ -38,7 +38,7 @@ def _ref(config: FilesConfig, path: str, text: str) -> DatasetRef | None:
     source = _source(text)
     if source is None:
         return None
-    if source.startswith("file:") or source.startswith("/"):
+    if source.startswith(("file:", "/")):
         return find(config, source)
     return None if "://" in source else find(config, str(Path(config.root, path).parent / source))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from hms_files.config import FilesConfig
 from hms_files.discovery import Locator
@@ -28,10 +28,10 @@ def members_of(config: FilesConfig, locator: Locator) -> Members:
         ScanFailed: there are none any more.
         LocationOutsideSource: it leads out of the source.
     """
-    absolute = resolve(config.root, locator.path) if locator.path else config.root
+    absolute = Path(resolve(config.root, locator.path) if locator.path else config.root)
     if not locator.is_folder:
         try:
-            status = os.stat(absolute)
+            status = absolute.stat()
         except OSError as exc:
             raise gone(locator) from exc
         return Members(files=(Entry(locator.path, status.st_size, status.st_mtime_ns),))

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from hms_formats.arrays import Values
 
 MISSING = ("", "X", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "-", "--", ".", "..", "(X)", "(NA)")
 """Words for "no value" in a column that is otherwise not text. In a text column only the empty cell is NULL."""
@@ -63,13 +66,18 @@ def guess(cells: Sequence[str], rules: CellRules) -> pa.DataType:
     return wanted
 
 
-def _candidate(cells: list[str], rules: CellRules) -> pa.DataType | None:
-    if all(map(_DATE.fullmatch, cells)):
+def time_type(text: str) -> pa.DataType | None:
+    """Return the type of a date or time in ISO's spelling, None if it is neither."""
+    if _DATE.fullmatch(text):
         return DATE
-    stamps = [_STAMP.fullmatch(cell) for cell in cells]
-    if all(stamps):
-        zones = {bool(match and match[3]) for match in stamps}
-        return {(True,): INSTANT, (False,): LOCAL_TIME}.get(tuple(zones))
+    found = _STAMP.fullmatch(text)
+    return None if found is None else INSTANT if found[3] else LOCAL_TIME
+
+
+def _candidate(cells: list[str], rules: CellRules) -> pa.DataType | None:  # a case a type
+    first = time_type(cells[0])
+    if first is not None:
+        return first if all(time_type(cell) == first for cell in cells) else None
     if all(cell.lower() in ("true", "false") for cell in cells):
         return pa.bool_()
     if any(map(_PADDED.fullmatch, cells)):
@@ -82,7 +90,7 @@ def _candidate(cells: list[str], rules: CellRules) -> pa.DataType | None:
     return None
 
 
-def convert(cells: pa.Array, wanted: pa.DataType, rules: CellRules) -> pa.Array:
+def convert(cells: Values, wanted: pa.DataType, rules: CellRules) -> Values:
     """Convert text cells to *wanted*: at once where they are spelled plainly, else after cleaning.
 
     Cleaning trims blanks, turns words for "no value" into NULL and drops thousands separators, a leading plus
@@ -92,8 +100,9 @@ def convert(cells: pa.Array, wanted: pa.DataType, rules: CellRules) -> pa.Array:
         CellDoesNotFit: the first row (from 0) that is not of that type.
     """
     if pa.types.is_string(wanted) or pa.types.is_large_string(wanted):
-        is_empty = pc.fill_null(pc.equal(cells, ""), False)
-        return pc.if_else(is_empty, pa.scalar(None, wanted), cells.cast(wanted))
+        is_empty = pc.match_substring_regex(cells, "^$")  # type: ignore[arg-type] # they are text
+        texts = pc.if_else(is_empty, pa.scalar(None, wanted), cells.cast(wanted))
+        return cast("Values", texts)
     plain = _try_cast(cells, wanted)
     if plain is not None:
         return plain
@@ -104,8 +113,8 @@ def convert(cells: pa.Array, wanted: pa.DataType, rules: CellRules) -> pa.Array:
     return result
 
 
-def _cleaned(cells: pa.Array, wanted: pa.DataType, rules: CellRules) -> pa.Array:
-    trimmed = pc.utf8_trim_whitespace(cells)
+def _cleaned(cells: Values, wanted: pa.DataType, rules: CellRules) -> Values:
+    trimmed = pc.utf8_trim_whitespace(cells)  # type: ignore[type-var] # any text will do
     known = pc.if_else(pc.is_in(trimmed, value_set=pa.array(rules.missing)), pa.scalar(None, pa.string()), trimmed)
     if pa.types.is_integer(wanted) or pa.types.is_floating(wanted) or pa.types.is_decimal(wanted):
         known = pc.replace_substring_regex(known, r"^\+", "")
@@ -114,17 +123,17 @@ def _cleaned(cells: pa.Array, wanted: pa.DataType, rules: CellRules) -> pa.Array
         if rules.is_grouped:
             grouped = pc.match_substring_regex(known, _GROUPED_RE2)
             known = pc.if_else(grouped, pc.replace_substring(known, ",", ""), known)
-    return known
+    return cast("Values", known)
 
 
-def _try_cast(cells: pa.Array, wanted: pa.DataType) -> pa.Array | None:
+def _try_cast(cells: Values, wanted: pa.DataType) -> Values | None:
     try:
         return pc.cast(cells, wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
 
 
-def _first_misfit(cells: pa.Array, wanted: pa.DataType) -> int:
+def _first_misfit(cells: Values, wanted: pa.DataType) -> int:
     low, high = 0, len(cells)
     while high - low > 1:
         middle = (low + high) // 2

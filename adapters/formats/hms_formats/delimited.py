@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -19,7 +20,7 @@ _BLOCK = 1 << 20
 def inspect_delimited(piece: Piece, options: TextOptions) -> Inspected:
     """Guess the schema from the head."""
     dialect = sniff(piece, options)
-    findings = ()
+    findings: tuple[str, ...] = ()
     if dialect.ragged_rows:
         findings = (f"{piece.name}: {dialect.ragged_rows} of the first rows have more or fewer cells than the header",)
     return Inspected(
@@ -50,7 +51,7 @@ def read_delimited(piece: Piece, schema: pa.Schema, options: TextOptions) -> Ite
 def _texts(piece: Piece, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
     bad_rows: list[pa_csv.InvalidRow] = []
 
-    def note(row: pa_csv.InvalidRow) -> str:
+    def note(row: pa_csv.InvalidRow) -> Literal["error"]:
         bad_rows.append(row)
         return "error"
 
@@ -59,7 +60,7 @@ def _texts(piece: Piece, dialect: Dialect, wanted: Sequence[str]) -> Iterator[pa
         text = stream if dialect.encoding == "utf-8" else _transcoded(stream, dialect.encoding)
         try:
             with pa_csv.open_csv(
-                text,
+                text,  # type: ignore[arg-type] # the stubs know files of Python only
                 read_options=pa_csv.ReadOptions(column_names=list(dialect.names), block_size=_BLOCK, use_threads=False),
                 parse_options=pa_csv.ParseOptions(
                     delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=note

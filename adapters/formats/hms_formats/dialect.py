@@ -82,7 +82,7 @@ def sniff(piece: Piece, options: TextOptions) -> Dialect:
         delimiter=delimiter,
         data_at=mark + len(text[:at].encode(codec)),
         names=join_header([row.cells for row in rows[:first] if len(row.cells) == width], width),
-        types=tuple(_guess([row.cells[at] for row in data], rules, is_cut) for at in range(width)),
+        types=tuple(_guess([row.cells[place] for row in data], rules, is_cut) for place in range(width)),
         rules=rules,
         ragged_rows=len(rows) - first - len(data),
         is_header_only=not is_cut and not data,
@@ -105,11 +105,11 @@ def parse(text: str, delimiter: str, *, name: str, is_cut: bool) -> list[Row]:
         starts.append(starts[-1] + len(line))
     rows: list[Row] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 0
+    lines = 0
     try:
         for cells in reader:
-            rows.append(Row(start=starts[line], cells=cells))
-            line = reader.line_num
+            rows.append(Row(start=starts[lines], cells=cells))
+            lines = reader.line_num
     except csv.Error as exc:
         raise ScanFailed(f"{name} is not delimited text", hint="name it after its format, or remove it") from exc
     return rows[:-1] if is_cut else rows
@@ -123,10 +123,10 @@ def _delimiter(text: str, piece: Piece, is_cut: bool) -> str:
         widths = Counter(
             len(row.cells) for row in parse(text, delimiter, name=piece.name, is_cut=is_cut)[:500] if row.cells
         )
-        wide = {width: count for width, count in widths.items() if width > 1}
+        wide = {cells: count for cells, count in widths.items() if cells > 1}
         if wide:
-            width = max(wide, key=lambda each: (wide[each], each))
-            score = (wide[width] / widths.total(), width)
+            most = max(wide, key=lambda width: (wide[width], width))
+            score = (wide[most] / widths.total(), most)
             if score[0] >= 0.5 and score > best_score:
                 best, best_score = delimiter, score
     return best

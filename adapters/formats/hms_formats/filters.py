@@ -13,11 +13,12 @@ from functools import reduce
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hms_formats.arrays import Cell
 from hms_registry.domain.predicates import Conjunct, Literal, Operator
 
 _COMPARE: dict[Operator, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
-    Operator.EQ: lambda one, other: one == other,
-    Operator.NE: lambda one, other: one != other,
+    Operator.EQ: pc.equal,
+    Operator.NE: pc.not_equal,
     Operator.LT: lambda one, other: one < other,
     Operator.LE: lambda one, other: one <= other,
     Operator.GT: lambda one, other: one > other,
@@ -56,7 +57,7 @@ def expression(predicate: Sequence[Conjunct], physical: pa.Schema) -> pc.Express
     return reduce(lambda one, other: one & other, asked) if asked else None
 
 
-def _expression(conjunct: Conjunct, schema: pa.Schema) -> pc.Expression | None:
+def _expression(conjunct: Conjunct, schema: pa.Schema) -> pc.Expression | None:  # noqa: PLR0911 # a case each
     at = schema.get_field_index(conjunct.column.name)
     if at < 0 or len(conjunct.column.segments) > 1:
         return None
@@ -64,16 +65,23 @@ def _expression(conjunct: Conjunct, schema: pa.Schema) -> pc.Expression | None:
     if conjunct.operator is Operator.IS_NULL:
         return field.is_null()
     if conjunct.operator is Operator.IS_NOT_NULL:
-        return field.is_valid()
+        return ~field.is_null()
     if conjunct.operator not in _UNORDERED and not _is_ordered(kind):
         return None
-    scalars = [_scalar(value, kind) for value in conjunct.values]
-    if any(scalar is None for scalar in scalars) or not scalars:
+    scalars = [scalar for value in conjunct.values if (scalar := _scalar(value, kind)) is not None]
+    if len(scalars) < len(conjunct.values) or not scalars:
         return None
-    wanted = [pc.scalar(scalar) for scalar in scalars]
-    if conjunct.operator is Operator.IN:
-        return reduce(lambda one, other: one | other, (field == each for each in wanted)) if len(wanted) < 50 else None
-    return _COMPARE[conjunct.operator](field, wanted[0])
+    if conjunct.operator is not Operator.IN:
+        return _COMPARE[conjunct.operator](field, _literal(scalars[0]))
+    if pa.types.is_floating(kind):  # isin tells 0.0 from -0.0
+        return reduce(
+            lambda one, other: one | other, (_COMPARE[Operator.EQ](field, _literal(each)) for each in scalars)
+        )
+    return field.isin(pa.array([each.as_py() for each in scalars], kind))
+
+
+def _literal(scalar: Cell) -> pc.Expression:
+    return pc.scalar(scalar)  # type: ignore[arg-type] # the stubs know Python values only
 
 
 def _is_ordered(kind: pa.DataType) -> bool:
@@ -81,7 +89,7 @@ def _is_ordered(kind: pa.DataType) -> bool:
     return is_number or pa.types.is_date32(kind) or pa.types.is_timestamp(kind)
 
 
-def _scalar(value: Literal, kind: pa.DataType) -> pa.Scalar | None:
+def _scalar(value: Literal, kind: pa.DataType) -> Cell | None:
     """Return the literal as a value of the column's own type, None if that would change what is compared."""
     if not _is_of(value, kind):
         return None
@@ -91,7 +99,7 @@ def _scalar(value: Literal, kind: pa.DataType) -> pa.Scalar | None:
         return None
 
 
-def _is_of(value: Literal, kind: pa.DataType) -> bool:
+def _is_of(value: Literal, kind: pa.DataType) -> bool:  # noqa: PLR0911 # a case a type
     if isinstance(value, bool) or pa.types.is_boolean(kind):
         return isinstance(value, bool) and pa.types.is_boolean(kind)
     if pa.types.is_integer(kind):

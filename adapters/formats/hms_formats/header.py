@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -51,7 +52,7 @@ def _is_run_of_years(cells: list[str]) -> bool:
     if len(numbers) < 3 or len(numbers) < len(cells) - 3:
         return False
     return all(1500 <= number <= 2500 for number in numbers) and all(
-        later - earlier == 1 for earlier, later in zip(numbers, numbers[1:], strict=False)
+        later - earlier == 1 for earlier, later in pairwise(numbers)
     )
 
 

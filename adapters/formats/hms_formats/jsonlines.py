@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 
 import pyarrow as pa
 
+from hms_formats.arrays import Values, blank_batch
+from hms_formats.cells import time_type
 from hms_formats.delimited import misfit
 from hms_formats.dialect import TextOptions
 from hms_formats.encoding import decode_head
@@ -61,7 +64,7 @@ def _refused(constant: str) -> Json:
     raise ValueError(constant)
 
 
-def _type(value: Json, depth: int) -> pa.DataType:
+def _type(value: Json, depth: int) -> pa.DataType:  # noqa: PLR0911 # a case a type
     if value is None:
         return pa.null()
     if isinstance(value, bool):
@@ -70,7 +73,9 @@ def _type(value: Json, depth: int) -> pa.DataType:
         return pa.int64() if -(2**63) <= value < 2**63 else pa.string()
     if isinstance(value, float):
         return pa.float64()
-    if isinstance(value, str) or depth >= _MAX_DEPTH:
+    if isinstance(value, str):
+        return _text_type(value)
+    if depth >= _MAX_DEPTH:
         return pa.string()
     if isinstance(value, list):
         item: pa.DataType = pa.null()
@@ -78,6 +83,28 @@ def _type(value: Json, depth: int) -> pa.DataType:
             item = _merged(item, _type(each, depth + 1))
         return pa.list_(item)
     return pa.struct([pa.field(name, _type(each, depth + 1)) for name, each in value.items()])
+
+
+def _text_type(text: str) -> pa.DataType:
+    found = time_type(text)
+    try:
+        return pa.string() if found is None or _moment(text, found) is None else found
+    except ValueError:
+        return pa.string()
+
+
+def _moment(text: str, wanted: pa.DataType) -> date:
+    """Read a date or time in ISO's spelling.
+
+    Raises:
+        ValueError: it is none, or has a zone where none belongs, or the reverse.
+    """
+    if pa.types.is_date32(wanted):
+        return date.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    if (moment.tzinfo is None) != (wanted.tz is None):  # type: ignore[attr-defined] # a timestamp
+        raise ValueError("zone")
+    return moment
 
 
 def _merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
@@ -142,32 +169,38 @@ def _lines(piece: Piece) -> Iterator[str]:
 
 def _batch(rows: list[dict[str, Json]], schema: pa.Schema, piece: Piece, done: int) -> pa.RecordBatch:
     if not schema.names:
-        return pa.RecordBatch.from_struct_array(pa.array([{}] * len(rows), pa.struct([])))
+        return blank_batch(len(rows))
     arrays = []
     for field in schema:
-        values = [_fitted(row.get(field.name), field.type) for row in rows]
+        values = [row.get(field.name) for row in rows]
         try:
-            arrays.append(pa.array(values, field.type))
+            arrays.append(_array(values, field.type))
         except (pa.ArrowException, OverflowError, TypeError, ValueError) as exc:
             row = next(at for at, value in enumerate(values) if not _fits(value, field.type))
             raise misfit(piece.name, field.name, field.type, done + row + 1) from exc
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _array(values: Sequence[Json], wanted: pa.DataType) -> Values:
+    return pa.array([_fitted(value, wanted) for value in values], wanted)
+
+
 def _fits(value: Json, wanted: pa.DataType) -> bool:
     try:
-        pa.array([value], wanted)
+        _array([value], wanted)
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         return False
     return True
 
 
-def _fitted(value: Json, wanted: pa.DataType) -> Json:
-    """Write as JSON text what is registered as text and is none; go down into rows and arrays."""
+def _fitted(value: Json, wanted: pa.DataType) -> object:
+    """Read as a date what is registered as one, write as JSON text what is registered as text and is none."""
     if value is None:
         return None
     if pa.types.is_string(wanted):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, str) and (pa.types.is_date32(wanted) or pa.types.is_timestamp(wanted)):
+        return _moment(value, wanted)
     if isinstance(wanted, pa.ListType) and isinstance(value, list):
         return [_fitted(each, wanted.value_type) for each in value]
     if isinstance(wanted, pa.StructType) and isinstance(value, dict):

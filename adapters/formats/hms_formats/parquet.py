@@ -70,11 +70,11 @@ def read_parquet(
     """Yield batches with those of *columns* that the file has; a superset of the rows that the predicate wants."""
     with translated(piece.name), piece.open() as file:
         _check_footer(file, piece.name)
-        fragment = ds.ParquetFileFormat().make_fragment(file)
+        fragment = ds.ParquetFileFormat().make_fragment(file)  # type: ignore[arg-type] # the stubs know files of Python only
         physical = fragment.physical_schema
         wanted = {name: ds.field(name) for name in columns if physical.get_field_index(name) >= 0}
         scanner = fragment.scanner(
-            columns=wanted,
+            columns=wanted,  # type: ignore[arg-type] # a dict says which field exactly, dots and all
             filter=expression(predicate, physical),
             batch_size=batch_rows,
             batch_readahead=2,

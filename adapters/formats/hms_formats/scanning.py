@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from hms_formats.arrays import ColumnField, Values, blank_batch
 from hms_formats.cells import CellDoesNotFit, CellRules, convert
 from hms_formats.delimited import misfit, read_delimited
 from hms_formats.detection import Format
@@ -43,11 +44,6 @@ class Stop:
             raise ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
         if time.monotonic() > self.ends_at:
             raise ScanFailed(f"{what} could not be read in time", hint="ask for less, or raise the query's deadline")
-
-
-def blank_batch(rows: int) -> pa.RecordBatch:
-    """Return a batch of so many rows and no columns."""
-    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
 
 
 def reader_of(schema: pa.Schema, batches: Batches) -> pa.RecordBatchReader:
@@ -123,7 +119,7 @@ def shape(raw: pa.RecordBatch, wanted: pa.Schema, piece: Piece, *, has_one_schem
     return pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
-def _cast(values: pa.Array, field: pa.Field, name: str) -> pa.Array:
+def _cast(values: Values, field: ColumnField, name: str) -> Values:
     if values.type.equals(field.type):
         return values
     try:
@@ -135,10 +131,10 @@ def _cast(values: pa.Array, field: pa.Field, name: str) -> pa.Array:
         ) from exc
 
 
-def constant(value: str | None, field: pa.Field, rows: int, name: str) -> pa.Array:
+def constant(value: str | None, field: ColumnField, rows: int, name: str) -> Values:
     """Return a partition's value, repeated."""
     try:
         single = convert(pa.array([value], pa.string()), field.type, CellRules(missing=(), is_grouped=False))
     except CellDoesNotFit as exc:
         raise misfit(name, field.name, field.type, 1) from exc
-    return pa.repeat(single[0], rows)
+    return pa.repeat(single[0], rows)  # type: ignore[no-any-return, call-overload] # any value will do

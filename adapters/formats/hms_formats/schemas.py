@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from hms_formats.arrays import ColumnField
 from hms_formats.inspection import Inspected
 
 _PLAIN = tuple(
@@ -84,7 +85,7 @@ def _join(one: Inspected, other: Inspected, *, is_base: bool) -> Inspected | Non
         ours, theirs = set(one.schema.names), set(other.schema.names)
         if not (ours <= theirs or theirs <= ours):
             return None
-    fields: list[pa.Field] = []
+    fields: list[ColumnField] = []
     native: list[str] = []
     for field, spelled in zip(one.schema, one.native, strict=True):
         at = other.schema.get_field_index(field.name)
@@ -108,7 +109,7 @@ def _join(one: Inspected, other: Inspected, *, is_base: bool) -> Inspected | Non
     )
 
 
-def widen(one: pa.DataType, other: pa.DataType, is_text: bool) -> pa.DataType | None:
+def widen(one: pa.DataType, other: pa.DataType, is_text: bool) -> pa.DataType | None:  # noqa: PLR0911 # a case a type
     """Return the type that holds every value of both without loss, None if there is none.
 
     Args:

@@ -36,7 +36,7 @@ class SqliteAdapter:
         """Open it and read its schema."""
         connect(self._config).close()
 
-    def stamp(self, scope: Scope) -> Stamp | None:
+    def stamp(self, scope: Scope) -> Stamp | None:  # noqa: ARG002 # the port's
         """Tell the state of the file: schema version, change counter, sizes, times, identity."""
         with closing(connect(self._config)) as connection:
             return file_stamp(self._config, connection)

@@ -40,7 +40,7 @@ class SqliteConfig:
             timeout = -1.0
         if not 0 <= timeout <= 600:
             raise SettingsInvalid(f"source {source}: busy_timeout_s is not 0 to 600 seconds", hint="e.g. 5")
-        return cls(source=source, path=os.path.abspath(_path(source, url)), busy_timeout_s=timeout)
+        return cls(source=source, path=os.path.normpath(Path(_path(source, url)).absolute()), busy_timeout_s=timeout)
 
 
 def _path(source: str, url: str) -> str:

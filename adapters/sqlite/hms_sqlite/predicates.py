@@ -71,7 +71,7 @@ def _bound(values: Sequence[Literal], declared: str, wanted: pa.DataType) -> tup
     return kept if len(kept) == len(bound) else None
 
 
-def _value(value: Literal, declared: str, wanted: pa.DataType) -> Bound | None:
+def _value(value: Literal, declared: str, wanted: pa.DataType) -> Bound | None:  # noqa: PLR0911 # a case a type
     """Return what to bind; None where SQLite would compare otherwise than SQL with the registered type does."""
     kind = affinity(declared)
     if isinstance(value, bool):

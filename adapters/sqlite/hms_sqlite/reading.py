@@ -8,7 +8,8 @@ from contextlib import closing
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hms_formats.scanning import blank_batch, reader_of
+from hms_formats.arrays import Values, blank_batch
+from hms_formats.scanning import reader_of
 from hms_registry.domain.names import always_quoted
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import Scan, ScanRequest
@@ -94,7 +95,7 @@ def _batch(rows: list[tuple[object, ...]], request: ScanRequest, what: str) -> p
     return pa.RecordBatch.from_arrays(arrays, schema=request.schema)
 
 
-def to_arrow(values: tuple[object, ...], wanted: pa.DataType) -> pa.Array:
+def to_arrow(values: tuple[object, ...], wanted: pa.DataType) -> Values:
     """Turn stored values into an Arrow array; what is stored as another class than the type's does not fit.
 
     Raises:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceUnreachable
@@ -26,10 +27,11 @@ def check_file(config: SqliteConfig) -> os.stat_result:
     """
     hint = "mend its url in sources.yml"
     try:
-        if not os.path.isfile(config.path):
-            fact = "is a folder" if os.path.isdir(config.path) else "is not there"
+        path = Path(config.path)
+        if not path.is_file():
+            fact = "is a folder" if path.is_dir() else "is not there"
             raise SourceUnreachable(f"source {config.source}: its database file {fact}", hint=hint)
-        with open(config.path, "rb") as file:
+        with path.open("rb") as file:
             head = file.read(len(_HEADER))
             status = os.fstat(file.fileno())
     except PermissionError as exc:
@@ -52,20 +54,33 @@ def connect(config: SqliteConfig) -> sqlite3.Connection:
         SourceUnreachable, CredentialsRejected: as `check_file`.
     """
     check_file(config)
-    # A database in WAL mode on read-only storage opens only as immutable, which is true where no WAL is left.
-    folder_is_fixed = not os.access(os.path.dirname(config.path), os.W_OK) and not os.path.exists(config.path + "-wal")
-    address = f"file:{quote(config.path)}?mode=ro" + ("&immutable=1" if folder_is_fixed else "")
-    with unreachable(config):
-        connection = sqlite3.connect(
-            address, uri=True, timeout=config.busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("PRAGMA trusted_schema = OFF")  # a view may not call what has side effects
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+    try:
+        return _open(config, "mode=ro")
+    except sqlite3.OperationalError as exc:
+        # A database in WAL mode on read-only storage opens only as immutable, which is true where no WAL is left.
+        if _code(exc) == sqlite3.SQLITE_CANTOPEN and not Path(config.path + "-wal").exists():
+            with unreachable(config):
+                return _open(config, "mode=ro&immutable=1")
+        raise SourceUnreachable(f"source {config.source}: {_fact(exc)}", hint=_hint(exc)) from exc
+    except sqlite3.Error as exc:
+        raise SourceUnreachable(f"source {config.source}: {_fact(exc)}", hint=_hint(exc)) from exc
+
+
+def _open(config: SqliteConfig, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(config.path)}?{mode}",
+        uri=True,
+        timeout=config.busy_timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")  # a view may not call what has side effects
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -108,16 +123,19 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+_FACTS = {
+    sqlite3.SQLITE_BUSY: "the database is locked by another process",
+    sqlite3.SQLITE_LOCKED: "the database is locked by another process",
+    sqlite3.SQLITE_NOTADB: "its file is not a SQLite database",
+    sqlite3.SQLITE_CORRUPT: "the database file is damaged",
+    sqlite3.SQLITE_INTERRUPT: "it was stopped: the time was up, or nobody waits for it any more",
+}
+
+
 def _fact(error: sqlite3.Error) -> str:
-    code = _code(error)
-    if code in _BUSY:
-        return "the database is locked by another process"
-    if code == sqlite3.SQLITE_NOTADB:
-        return "its file is not a SQLite database"
-    if code == sqlite3.SQLITE_CORRUPT:
-        return "the database file is damaged"
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return "it was stopped: the time was up, or nobody waits for it any more"
+    known = _FACTS.get(_code(error))
+    if known is not None:
+        return known
     if "UTF-8" in str(error):
         return "it holds text that is not UTF-8"
     if str(error).startswith(("no such table", "no such column", "no such module")):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 from hms_registry.domain.datasets import Stamp
 from hms_sqlite.config import SqliteConfig
@@ -20,7 +21,7 @@ def file_stamp(config: SqliteConfig, connection: sqlite3.Connection) -> Stamp:
     salts tell. An empty WAL counts as none, since opening and closing creates and removes it.
     """
     version = connection.execute("PRAGMA schema_version").fetchone()[0]
-    with open(config.path, "rb") as file:
+    with Path(config.path).open("rb") as file:
         head = file.read(100)
         status = os.fstat(file.fileno())
     parts = [version, head[24:28].hex(), status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino]
@@ -30,7 +31,7 @@ def file_stamp(config: SqliteConfig, connection: sqlite3.Connection) -> Stamp:
 
 def _wal(path: str) -> list[object]:
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             head = file.read(32)
             status = os.fstat(file.fileno())
     except FileNotFoundError:
