@@ -37,11 +37,11 @@ HEAD = 'allow(principal: Principal, "read", dataset: Dataset) if principal.agenc
         ("f(_, _);\n" + HEAD + "not f(dataset);", "rules.polar:2: f is asked with 1 arguments"),
         ('dney(_, "read", _: Dataset);', "rules.polar:1: nobody asks dney(...)"),
         ("deny(_, _: Dataset);", "rules.polar:1: deny takes 3 arguments"),
-        ('deny(_, "raed", _: Dataset);', "rules.polar:1: there is no action 'raed'"),
+        ('deny(_, "reads", _: Dataset);', "rules.polar:1: there is no action 'reads'"),
         ('deny(_, "find", _: Column);', "rules.polar:1: find is asked of datasets only"),
         ('allow(_, "read", _: Column);', "rules.polar:1: allow is never asked with a Column there"),
         ('mask(_, _: Dataset, "null");', "rules.polar:1: mask is never asked with a Dataset there"),
-        ('deny(_, "read", _: Datset);', "rules.polar:1: Unknown specializer Datset"),
+        ('deny(_, "read", _: Table);', "rules.polar:1: Unknown specializer Table"),
         ("?= 1 = 1;", "rules.polar:1: '?=' does not begin a rule"),
         ('resource Dataset { roles = ["a"]; }', "rules.polar:1: 'resource' does not begin a rule"),
         (OPEN + "allow(_, _, ;", "rules.polar:2: a parenthesis is not closed"),
@@ -65,6 +65,22 @@ def test_a_rule_that_could_run_hang_or_be_ignored_is_refused(rule: str, message:
 
     assert refused.value.message.startswith(message)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "dataset.tags = " + "[" * 60 + "]" * 60,
+        "(" * 50_000 + "1 = 1" + ")" * 50_000,
+        " and ".join(["1 = 1"] * 50_000),
+        "1 = " + "+".join(["0"] * 50_000),
+        "dataset" + ".dataset" * 50_000 + " = 1",
+    ],
+)
+def test_a_rule_that_would_end_the_process_is_refused(condition: str) -> None:
+    """Oso's parser recurses, and overflows the stack on these."""
+    with pytest.raises(PolicyInvalid, match="this rule is too long or nested too deeply"):
+        bundle_of(HEAD + condition + ";")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +111,7 @@ def test_a_rule_that_asks_itself_is_refused_at_once(rules: str) -> None:
         HEAD + 'not dataset.name in ["a.b.c"] and "a.b.d" != dataset.name and dataset.kind = "table";',
         HEAD + 'dataset matches Dataset{name: "a.b.c"};',
         'deny(_, "read", column: Column{name: "x"}) if "a" in column.tags and column.dataset.name = "a.b.c";',
+        'allow(principal: Principal, "read", _: Dataset) if (principal.agency = "dot" or not (principal.roles = []));',
         "",
         "# nothing but words",
     ],

@@ -80,6 +80,8 @@ def test_a_row_filter_over_own_columns_is_fine(text: str) -> None:
         ("crew = crew", "crew = crew compares an unknown type"),
         ("vessel_id + 1 = 2", "vessel_id + 1 is arithmetic on something that is not a number"),
         ("ok = (n > 1 OR rank() OVER () = 1)", "Window is not allowed in a row filter"),
+        ("(" * 1900 + "ok" + ")" * 1900, "it is nested too deeply"),
+        ("ok" + " " * 4000, "it is longer than 4000 characters"),
         ("?", "Placeholder is not allowed in a row filter"),
     ],
 )
