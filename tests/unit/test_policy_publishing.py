@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -307,3 +308,18 @@ def test_labels_carry_a_name_only_where_the_policy_mentions_it() -> None:
     assert named.name == "lake.locks.passages"
     assert [labels.name for _name, labels in named.columns] == ["", "tonnage", ""]
     assert remention(dataset, frozenset()).name == ""
+
+
+def test_the_examples_in_the_readme_hold() -> None:
+    """What reviewers read is what loads: the rules, roles and cases of policies/README.md."""
+    text = (Path(__file__).parents[2] / "policies" / "README.md").read_text(encoding="utf-8")
+    parts = {part.split("\n", 1)[0]: part for part in text.split("\n## ")}
+
+    def example(title: str) -> str:
+        return "\n".join(line[4:] for line in parts[title].splitlines() if line.startswith("    "))
+
+    bundle = bundle_of(
+        "\n".join(map(example, ("A worked example", "The words"))), roles=example("Who is who"), readme=example("Tests")
+    )
+
+    assert run_tests(bundle, ()).sentences() == ["2 of 2 cases hold"]
