@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.fixtures import postgres_database, postgres_server
+from services.fixtures import bucket, postgres_database, postgres_server, seaweed_server
 
-__all__ = ["postgres_database", "postgres_server"]
+__all__ = ["bucket", "postgres_database", "postgres_server", "seaweed_server"]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services import postgres
+from services import postgres, seaweedfs
 from services.postgres import Database, PostgresServer
+from services.seaweedfs import Bucket, SeaweedServer
 
 
 @contextmanager
@@ -40,3 +41,21 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
     """A new, empty database."""
     with postgres_server.database() as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def seaweed_server() -> Iterator[SeaweedServer]:
+    """One S3 server for the session."""
+    with service_folder("seaweedfs") as folder:
+        server = seaweedfs.start(folder)
+        try:
+            yield server
+        finally:
+            server.running.stop()
+
+
+@pytest.fixture
+def bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
+    """A new, empty bucket."""
+    with seaweed_server.bucket() as made:
+        yield made
