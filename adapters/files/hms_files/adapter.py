@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from hms_files.config import FilesConfig
-from hms_files.description import describe_one
-from hms_files.discovery import discover, find
-from hms_files.listing import Listed, stamp_of, walk
-from hms_files.manifests import manifests
-from hms_files.reading import plan_scan
+from hms_files.folder import Folder
+from hms_files.listing import walk
+from hms_formats.description import describe_one
+from hms_formats.discovery import discover, find
+from hms_formats.listing import Listed, stamp_of
+from hms_formats.manifests import manifests
+from hms_formats.reading import plan_scan
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
@@ -28,6 +30,7 @@ class FilesAdapter:
     def __init__(self, config: AdapterConfig) -> None:
         assert isinstance(config, FilesConfig)
         self._config = config
+        self._tree = Folder(config)
 
     def check(self) -> None:
         """Look whether the folder is there."""
@@ -52,29 +55,31 @@ class FilesAdapter:
     def discover(self, scope: Scope) -> Iterator[Discovery]:  # noqa: ARG002 # the port's
         """List folder by folder; only where names do not tell, a few files of a folder are looked into."""
         self.check()
-        yield from discover(self._config)
+        yield from discover(self._tree)
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Read footers and heads."""
         for ref in refs:
             try:
-                yield describe_one(self._config, ref)
+                yield describe_one(self._tree, ref)
             except (ScanFailed, LocationOutsideSource) as error:
                 yield Failure(subject=str(ref.address), reason=error.message, address=ref.address)
 
     def scan(self, request: ScanRequest) -> Scan:
         """Plan the reading of the files that the predicate on partitions leaves."""
-        return plan_scan(self._config, request)
+        return plan_scan(self._tree, request)
 
     def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:  # noqa: ARG002 # the port's
         """Yield the manifests that lie beside the data."""
         self.check()
-        return manifests(self._config)
+        listed = Listed()
+        walk(self._config.root, "", listed=listed)
+        return manifests(self._tree, listed.manifests)
 
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at a path or `file:` URL."""
         self.check()
-        return find(self._config, location)
+        return find(self._tree, location)
 
     def close(self) -> None:
         """There is nothing to let go of."""

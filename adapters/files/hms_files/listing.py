@@ -2,47 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from hms_registry.domain.datasets import Stamp
+from hms_formats.listing import Entry, Listed, is_hidden_folder
 from hms_registry.errors import LocationOutsideSource, SourceUnreachable
-
-MANIFEST = (".manifest.yml", ".manifest.yaml")
-
-
-class Entry(NamedTuple):
-    """One file: its path below the source, with `/`."""
-
-    path: str
-    size: int
-    mtime_ns: int
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
-
-
-@dataclass(slots=True)
-class Listed:
-    """What a walk found.
-
-    Attributes:
-        files: in order of their paths' walk: sorted in each folder.
-        manifests: paths of manifests beside the data.
-        ignored: hidden files and folders, links that lead out, and what is no regular file.
-        problems: (subject, reason) of what could not be listed.
-    """
-
-    files: list[Entry] = field(default_factory=list)
-    manifests: list[Entry] = field(default_factory=list)
-    ignored: int = 0
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    is_complete: bool = True
 
 
 def walk(root: str, path: str, *, listed: Listed, is_deep: bool = True) -> list[str]:
@@ -69,7 +32,7 @@ def walk(root: str, path: str, *, listed: Listed, is_deep: bool = True) -> list[
         if not name.isascii() and not _is_unicode(name):
             listed.problems.append((_shown(prefix + name), "its name is not valid UTF-8: rename it"))
         elif entry.is_dir(follow_symlinks=False):
-            if name[0] in "._" and "=" not in name:
+            if is_hidden_folder(name):
                 listed.ignored += 1
             elif is_deep:
                 walk(root, prefix + name, listed=listed)
@@ -99,11 +62,8 @@ def _take(entry: os.DirEntry[str], path: str, root: str, listed: Listed) -> None
         return
     if status is None:
         listed.ignored += 1
-    elif entry.name.endswith(MANIFEST):
-        listed.ignored += 1
-        listed.manifests.append(Entry(path, status.st_size, status.st_mtime_ns))
     else:
-        listed.files.append(Entry(path, status.st_size, status.st_mtime_ns))
+        listed.take(Entry(path, status.st_size, status.st_mtime_ns))
 
 
 def _is_unicode(name: str) -> bool:
@@ -136,11 +96,3 @@ def resolve(root: str, path: str) -> str:
     if not _is_inside(root, absolute):
         raise LocationOutsideSource(f"{path!r} leads out of the source over a link", hint="copy it in, or leave it")
     return absolute
-
-
-def stamp_of(entries: Iterable[Entry]) -> Stamp:
-    """Hash names, sizes and times."""
-    digest = hashlib.sha256()
-    for path, size, mtime_ns in entries:
-        digest.update(f"{path}\0{size}\0{mtime_ns}\n".encode())
-    return Stamp(digest.hexdigest()[:32])

@@ -25,7 +25,7 @@ def inspect_parquet(piece: Piece) -> Inspected:
     Raises:
         ScanFailed: there is no sound footer, or two columns have one name.
     """
-    with translated(piece.name), piece.open() as file:
+    with translated(piece.name), piece.look() as file:
         _check_footer(file, piece.name)
         with pq.ParquetFile(file) as parquet:
             found, native = parquet.schema_arrow, _native(parquet.schema)

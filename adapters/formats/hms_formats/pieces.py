@@ -23,6 +23,7 @@ class Piece:
     Attributes:
         name: how errors call it: the path below the source, never an absolute one.
         open: opens the raw bytes anew; a random-access file for Parquet.
+        look: the same where only a head or a footer is wanted: a far store fetches no more than that.
         partitions: values that its folders' names give, decoded; None = NULL.
     """
 
@@ -30,12 +31,13 @@ class Piece:
     size: int
     kind: FileKind
     open: Callable[[], pa.NativeFile]
+    look: Callable[[], pa.NativeFile]
     partitions: tuple[tuple[str, str | None], ...] = ()
 
     @contextmanager
-    def stream(self) -> Iterator[pa.NativeFile]:
+    def stream(self, *, is_look: bool = False) -> Iterator[pa.NativeFile]:
         """Open the unpacked bytes, to read from the start."""
-        with translated(self.name), self.open() as raw:
+        with translated(self.name), self.look() if is_look else self.open() as raw:
             if self.kind.is_gzip:
                 with pa.CompressedInputStream(raw, "gzip") as unpacked:
                     yield unpacked
@@ -50,7 +52,7 @@ class Piece:
         """
         if self.size == 0:
             raise ScanFailed(f"{self.name} is empty", hint="write it again, or remove it")
-        with self.stream() as stream:
+        with self.stream(is_look=True) as stream:
             return stream.read(HEAD_BYTES)
 
 

@@ -6,19 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 
 import pyarrow as pa
 
-from hms_files.config import FilesConfig
-from hms_files.discovery import Locator
-from hms_files.listing import Entry
-from hms_files.membership import Members, members_of
-from hms_files.partitions import partition_type
-from hms_files.pieces import piece_of
+from hms_formats.dialect import TextOptions
 from hms_formats.inspection import Inspected, inspect
+from hms_formats.listing import Entry
+from hms_formats.membership import Members, members_of
+from hms_formats.partitions import partition_type
 from hms_formats.pieces import Piece
 from hms_formats.schemas import merge
+from hms_formats.trees import Locator, Tree, piece_of
 from hms_registry.domain.columns import Column, ColumnPath
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Observation
 from hms_registry.errors import ScanFailed
@@ -39,7 +38,7 @@ class _Folder:
     has_unreadable: bool = False
 
 
-def describe_one(config: FilesConfig, ref: DatasetRef) -> DescribedDataset:
+def describe_one(tree: Tree, ref: DatasetRef) -> DescribedDataset:
     """Describe a dataset.
 
     Raises:
@@ -47,13 +46,13 @@ def describe_one(config: FilesConfig, ref: DatasetRef) -> DescribedDataset:
         LocationOutsideSource: it leads out of the source.
     """
     locator = Locator.parse(ref.locator)
-    members = members_of(config, replace(locator, left_out=()))
+    members = members_of(tree, replace(locator, left_out=()))
     files = {entry.path: entry for entry in members.files}
-    pieces = [piece_of(config, entry, below=locator.path if locator.is_folder else None) for entry in members.files]
-    folder = _look(pieces, config)
+    pieces = [piece_of(tree, entry, below=locator.path if locator.is_folder else None) for entry in members.files]
+    folder = _look(pieces, tree)
     if not folder.seen:
         if folder.has_unreadable:
-            return _unreadable(config, ref, locator, members)
+            return _unreadable(tree, ref, locator, members)
         raise ScanFailed("; ".join(folder.findings[:_NAMED]), hint="repair or remove it")
     merged = _merge(folder)
     columns = [*_columns(merged, folder.pieces), *_partition_columns(folder.pieces)]
@@ -66,30 +65,35 @@ def describe_one(config: FilesConfig, ref: DatasetRef) -> DescribedDataset:
     return DescribedDataset(
         ref=replace(ref, locator=str(replace(locator, left_out=tuple(folder.left_out)))),
         columns=tuple(columns),
-        location=_location(config, locator),
+        location=tree.location(locator.path),
         format=str(folder.pieces[0].kind.format),
         observation=_observation(kept, merged.row_count),
         findings=(*_stray_findings(members), *folder.findings),
     )
 
 
-def _look(pieces: Sequence[Piece], config: FilesConfig) -> _Folder:
+def _look(pieces: Sequence[Piece], tree: Tree) -> _Folder:
     folder = _Folder(pieces=[], seen=[], left_out=[], findings=[])
-    for piece in pieces:
-        try:
-            seen = inspect(piece, config.text)
-        except ScanFailed as error:
-            folder.findings.append(error.message)
-            folder.left_out.append(piece.name)
-        except PermissionError:
-            folder.has_unreadable = True
-            folder.findings.append(f"{piece.name} may not be read by this account")
-            folder.left_out.append(piece.name)
-        else:
+    for piece, seen in zip(pieces, tree.each(partial(_inspected, options=tree.text), pieces), strict=True):
+        if isinstance(seen, Inspected):
             folder.pieces.append(piece)
             folder.seen.append(seen)
             folder.findings.extend(seen.findings)
+            continue
+        folder.left_out.append(piece.name)
+        if isinstance(seen, PermissionError):
+            folder.has_unreadable = True
+            folder.findings.append(f"{piece.name} may not be read by this account")
+        else:
+            folder.findings.append(seen.message)
     return folder
+
+
+def _inspected(piece: Piece, options: TextOptions) -> Inspected | ScanFailed | PermissionError:
+    try:
+        return inspect(piece, options)
+    except (ScanFailed, PermissionError) as error:
+        return error
 
 
 def _merge(folder: _Folder) -> Inspected:
@@ -147,11 +151,11 @@ def _partition_columns(pieces: Sequence[Piece]) -> list[Column]:
     return columns
 
 
-def _unreadable(config: FilesConfig, ref: DatasetRef, locator: Locator, members: Members) -> DescribedDataset:
+def _unreadable(tree: Tree, ref: DatasetRef, locator: Locator, members: Members) -> DescribedDataset:
     return DescribedDataset(
         ref=ref,
         columns=(),
-        location=_location(config, locator),
+        location=tree.location(locator.path),
         format=str(locator.format or ""),
         is_readable=False,
         observation=_observation(members.files, None),
@@ -177,7 +181,3 @@ def _observation(entries: Sequence[Entry], row_count: int | None) -> Observation
             microsecond=latest % 1_000_000_000 // 1000
         ),
     )
-
-
-def _location(config: FilesConfig, locator: Locator) -> str:
-    return Path(config.root, locator.path).as_uri()

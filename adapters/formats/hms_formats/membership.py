@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from hms_files.config import FilesConfig
-from hms_files.discovery import Locator
-from hms_files.listing import Entry, Listed, resolve, walk
-from hms_files.partitions import is_partition
 from hms_formats.detection import detect
-from hms_registry.errors import ScanFailed, SourceUnreachable
+from hms_formats.listing import Entry
+from hms_formats.partitions import is_partition
+from hms_formats.trees import Locator, Tree
+from hms_registry.errors import ScanFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,25 +19,18 @@ class Members:
     strays: tuple[Entry, ...] = ()
 
 
-def members_of(config: FilesConfig, locator: Locator) -> Members:
+def members_of(tree: Tree, locator: Locator) -> Members:
     """List the files of a dataset.
 
     Raises:
         ScanFailed: there are none any more.
         LocationOutsideSource: it leads out of the source.
     """
-    absolute = Path(resolve(config.root, locator.path) if locator.path else config.root)
+    listed = tree.members(locator)
     if not locator.is_folder:
-        try:
-            status = absolute.stat()
-        except OSError as exc:
-            raise gone(locator) from exc
-        return Members(files=(Entry(locator.path, status.st_size, status.st_mtime_ns),))
-    listed = Listed()
-    try:
-        walk(config.root, locator.path, listed=listed)
-    except SourceUnreachable as exc:
-        raise gone(locator) from exc
+        if not listed.files:
+            raise gone(locator)
+        return Members(files=tuple(listed.files))
     known = [(entry, kind.format) for entry in listed.files if (kind := detect(entry.name)) is not None]
     inside = [(entry, kind) for entry, kind in known if is_partition(_folder_below(entry, locator))]
     beside = [(entry, kind) for entry, kind in known if not _folder_below(entry, locator)]

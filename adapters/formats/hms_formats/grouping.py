@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from hms_files.listing import Entry
-from hms_files.partitions import is_partition
 from hms_formats.detection import Format, detect
+from hms_formats.listing import Entry
+from hms_formats.partitions import is_partition
 
 PUBLIC = "public"
 _PEEKED = 16
@@ -26,14 +26,14 @@ Columns = tuple[str, ...]
 
 
 class Peek(Protocol):
-    """A look into a file, within a bound."""
+    """A look into files, within a bound."""
 
-    def columns(self, entry: Entry) -> Columns | None:
-        """Return its column names, None if it has none to tell."""
+    def columns(self, entries: Sequence[Entry]) -> list[Columns | None]:
+        """Return the column names of each, None if it has none to tell."""
         ...
 
-    def is_table(self, entry: Entry) -> bool:
-        """False if it is a document that only shares its suffix with tables."""
+    def documents(self, entries: Iterable[Entry]) -> set[str]:
+        """Return the paths of those that are documents and only share their suffix with tables."""
         ...
 
 
@@ -72,10 +72,11 @@ def group(
     flat: list[Group] = []
     folders: dict[str, list[Entry]] = {}
     partitioned: dict[str, list[Entry]] = {}
-    ignored = 0
-    for entry in entries:
-        if detect(entry.name) is None or not peek.is_table(entry):
-            ignored += 1
+    listed = list(entries)
+    known = [entry for entry in listed if detect(entry.name) is not None]
+    documents = peek.documents(known)
+    for entry in known:
+        if entry.path in documents:
             continue
         parts = entry.path.split("/")
         key = next((at for at, part in enumerate(parts[:-1]) if is_partition(part)), None)
@@ -95,7 +96,7 @@ def group(
             flat.append(_folder(path, files, _below(path, schema)))
         else:
             flat.extend(_single(entry, schema) for entry in files)
-    return flat, public, ignored
+    return flat, public, len(listed) - len(known) + len(documents)
 
 
 def _below(path: str, schema: str) -> str:
@@ -151,7 +152,7 @@ def is_one_dataset(files: Sequence[Entry], *, peek: Peek) -> bool:
     if len({_VARYING.sub("#", entry.name.lower()) for entry in own}) == 1:
         return True
     step = max(1, len(own) // _PEEKED)
-    seen = [peek.columns(entry) for entry in own[::step][:_PEEKED]]
+    seen = peek.columns(own[::step][:_PEEKED])
     alike = Counter(columns for columns in seen if columns)
     return bool(alike) and max(alike.values()) * 2 > len(seen)
 

@@ -6,18 +6,16 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from hms_files.config import FilesConfig
-from hms_files.discovery import Locator
-from hms_files.membership import members_of
-from hms_files.pieces import piece_of
 from hms_formats.filters import matching, split
+from hms_formats.membership import members_of
 from hms_formats.pieces import Piece
 from hms_formats.scanning import constant, read_pieces, reader_of
+from hms_formats.trees import Locator, Tree, piece_of
 from hms_registry.domain.predicates import Conjunct
 from hms_registry.ports.adapter import Scan, ScanRequest
 
 
-def plan_scan(config: FilesConfig, request: ScanRequest) -> Scan:
+def plan_scan(tree: Tree, request: ScanRequest) -> Scan:
     """List the files and prune those whose folders exclude them; nothing is opened.
 
     Raises:
@@ -25,9 +23,9 @@ def plan_scan(config: FilesConfig, request: ScanRequest) -> Scan:
         LocationOutsideSource: it leads out of the source.
     """
     locator = Locator.parse(request.ref.locator)
-    members = members_of(config, locator)
+    members = members_of(tree, locator)
     below = locator.path if locator.is_folder else None
-    pieces = [piece_of(config, entry, below=below) for entry in members.files]
+    pieces = [piece_of(tree, entry, below=below) for entry in members.files]
     exact, residual = split(request.predicate, request.schema)
     kept = [piece for piece in pieces if _may_match(piece, exact, request.schema)]
     limit = request.limit if not residual else None
@@ -38,7 +36,7 @@ def plan_scan(config: FilesConfig, request: ScanRequest) -> Scan:
             request,
             exact=exact,
             limit=limit,
-            options=config.text,
+            options=tree.text,
             has_one_schema=not locator.is_folder,
         )
         return reader_of(request.schema, batches)

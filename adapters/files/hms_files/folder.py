@@ -1,0 +1,88 @@
+"""A folder of this machine as a tree of files: opened below the source, never outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from hms_files.config import FilesConfig, absolute, local_path
+from hms_files.listing import resolve, walk
+from hms_formats.dialect import TextOptions
+from hms_formats.listing import Entry, Listed
+from hms_formats.trees import Locator
+from hms_registry.errors import SettingsInvalid, SourceUnreachable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Folder:
+    """The files below one folder."""
+
+    def __init__(self, config: FilesConfig) -> None:
+        self._config = config
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self._config.source
+
+    @property
+    def text(self) -> TextOptions:
+        """What an operator states of its text files."""
+        return self._config.text
+
+    def folders(self, within: Collection[str] | None = None) -> Iterator[tuple[str, Listed]]:
+        """Walk first-level folder by first-level folder."""
+        root = self._config.root
+        top = Listed()
+        names = walk(root, "", listed=top, is_deep=False)
+        for name in names if within is None else sorted(within):
+            listed = Listed()
+            if name in names:
+                walk(root, name, listed=listed)
+            yield name, listed
+        if within is None:
+            yield "", top
+
+    def members(self, locator: Locator) -> Listed:
+        """Look at the file, or walk the folder."""
+        root, listed = self._config.root, Listed()
+        found = Path(resolve(root, locator.path) if locator.path else root)
+        try:
+            if locator.is_folder:
+                walk(root, locator.path, listed=listed)
+            else:
+                status = found.stat()
+                listed.files.append(Entry(locator.path, status.st_size, status.st_mtime_ns))
+        except (OSError, SourceUnreachable):
+            return Listed()
+        return listed
+
+    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:  # noqa: ARG002 # near enough to be the same
+        """Open a file."""
+        return pa.OSFile(resolve(self._config.root, entry.path), "rb")
+
+    def location(self, path: str) -> str:
+        """Return a `file:` URL."""
+        return Path(self._config.root, path).as_uri()
+
+    def path_of(self, location: str, *, beside: str | None = None) -> str | None:
+        """Read a path or `file:` URL."""
+        if beside is not None and not location.startswith(("file:", "/")):
+            if "://" in location:
+                return None
+            location = str(Path(self._config.root, beside).parent / location)
+        try:
+            path = absolute(local_path(location, source=self._config.source))
+        except SettingsInvalid:
+            return None
+        root = self._config.root.rstrip("/")
+        return path[len(root) + 1 :] if path == root or path.startswith(root + "/") else None
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """One after the other."""
+        return map(work, items)
