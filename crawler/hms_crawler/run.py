@@ -172,7 +172,7 @@ def crawl(
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
         started = uow.crawls.start(name, now=clock(), lease_s=LEASE_S)
         uow.commit()
-    scope = scope_of(status.source, deadline_s=deadline_s)
+    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
     try:
         stamp = adapter.stamp(scope)
         if stamp is not None and stamp == status.stamp and (before := _whole(previous)) is not None:

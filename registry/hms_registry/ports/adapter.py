@@ -29,10 +29,13 @@ class Scope:
         includes: says of `schema.table` (byte-exact) whether it is wanted; an adapter may use it early to save
             work, but then must still yield the refs it filtered, so that the crawl can count them.
         deadline_s: seconds that the whole call may take.
+        previous: the stamp of the last crawl that ended whole, for `stamp`: an adapter that sees that nothing it
+            covers has changed returns this very stamp.
     """
 
     includes: Callable[[str, str], bool] = lambda _schema, _table: True
     deadline_s: float = 300.0
+    previous: Stamp | None = None
 
 
 class AdapterConfig(Protocol):

@@ -1,0 +1,178 @@
+"""The PostgreSQL adapter: stamps, listing, describing, lineage and scanning of one database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import unquote
+
+from hms_postgres.config import PostgresConfig
+from hms_postgres.crawling import Look, changed, look
+from hms_postgres.description import dataset_kind, describe_all, oid_of
+from hms_postgres.queries import FIND, VIEWS
+from hms_postgres.session import ChangedMeanwhile, Session
+from hms_postgres.stamps import is_same_content, is_same_moment, source_stamp, table_stamp
+from hms_postgres.type_cache import TypeCache
+from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
+from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.names import Address
+from hms_registry.errors import SourceError
+from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
+
+if TYPE_CHECKING:
+    from hms_postgres.scanning import Reading
+
+_CALL_S = 300.0
+
+
+class PostgresAdapter:
+    """One PostgreSQL database, read-only.
+
+    `stamp(scope)` opens one snapshot, in which `discover` of the same scope and all that follows look, until the
+    next `stamp` or `close`: a crawl sees one state of the database. Without it, each call takes a snapshot of its
+    own.
+    """
+
+    kind: ClassVar[str] = "postgres"
+    config: ClassVar[type[AdapterConfig]] = PostgresConfig
+
+    def __init__(self, config: AdapterConfig) -> None:
+        assert isinstance(config, PostgresConfig)
+        self._config = config
+        self._scope: Scope | None = None
+        self._look: Look | None = None
+        self._broken: SourceError | None = None
+        self._types = TypeCache()
+        self._reading: Reading | None = None
+
+    def check(self) -> None:
+        """Connect, and see that the server is one that we can read."""
+        with look(self._config, deadline_s=_CALL_S) as own:
+            _ = own.identity
+
+    def stamp(self, scope: Scope) -> Stamp | None:
+        """Hash what every description is made of; where nothing at all was committed, not even that."""
+        self._end_look()
+        self._scope = scope
+        with self._looking(scope) as shared:
+            if scope.previous is not None and is_same_moment(scope.previous, identity=shared.identity):
+                return scope.previous
+            listing = shared.retried(lambda: shared.listing)
+            stamp = source_stamp(listing, identity=shared.identity)
+            is_old = scope.previous is not None and is_same_content(scope.previous, stamp)
+            return scope.previous if is_old else stamp
+
+    def discover(self, scope: Scope) -> Iterator[Discovery]:
+        """List one transactional snapshot, schema by schema."""
+        if scope is not self._scope:
+            self._end_look()
+            self._scope = None
+        with self._looking(scope) as current:
+            listing = current.retried(lambda: current.listing)
+            identity = current.identity
+        for schema, lines in groupby(listing, key=lambda line: line.schema):
+            for line in lines:
+                if line.oid is not None:
+                    yield DatasetRef(
+                        address=Address(self._config.source, schema, line.name),
+                        kind=dataset_kind(line.kind),
+                        stamp=table_stamp(line, identity=identity),
+                        locator=str(line.oid),
+                    )
+            yield ContainerListed(schema=schema, is_complete=True, is_snapshot=True)
+        yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
+
+    def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
+        """Describe a batch in a fixed number of queries."""
+        with self._looking() as current:
+            try:
+                described = current.retried(lambda: self._described(current.session, refs))
+            except ChangedMeanwhile:
+                described = [self._describe_alone(current, ref) for ref in refs]
+        yield from described
+
+    def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
+        """Yield the queries of views, every name in them spelled with its schema."""
+        wanted = {oid: ref.address for ref in refs if (oid := oid_of(ref)) is not None}
+        with self._looking() as current:
+            rows = current.retried(lambda: current.session.rows(VIEWS, list(wanted)))
+        for oid, sql in rows:
+            if isinstance(oid, int) and isinstance(sql, str):
+                # A name without a schema is one of pg_catalog's: the search path of our sessions is empty.
+                yield ViewDefinition(view=wanted[oid], sql=sql, dialect="postgres", search_path=("pg_catalog",))
+
+    def locate(self, location: str) -> DatasetRef | None:
+        """Return the dataset at a location as `describe` writes it: the database's URL, `#`, schema `/` table."""
+        database, mark, path = location.partition("#")
+        schema, slash, table = path.partition("/")
+        if not mark or not slash or database != self._config.location:
+            return None
+        schema, table = unquote(schema), unquote(table)
+        with look(self._config, deadline_s=_CALL_S) as own:
+            rows = own.session.rows(FIND, schema, table)
+        if not rows:
+            return None
+        oid, kind = rows[0]
+        return DatasetRef(
+            address=Address(self._config.source, schema, table), kind=dataset_kind(str(kind)), locator=str(oid)
+        )
+
+    def scan(self, request: ScanRequest) -> Scan:
+        """Plan one SELECT."""
+        if self._reading is None:
+            from hms_postgres.scanning import Reading
+
+            self._reading = Reading(self._config)
+        return self._reading.plan(request)
+
+    def close(self) -> None:
+        """Hang up, and end what still reads."""
+        self._end_look()
+        self._scope = None
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    def _described(self, session: Session, refs: Sequence[DatasetRef]) -> list[DescribedDataset | Failure]:
+        return list(describe_all(self._config, session, refs, self._types))
+
+    def _describe_alone(self, current: Look, ref: DatasetRef) -> DescribedDataset | Failure:
+        try:
+            current.again()
+            return self._described(current.session, [ref])[0]
+        except ChangedMeanwhile:
+            reason = "it changed while it was crawled"
+            return Failure(subject=str(ref.address), reason=reason, address=ref.address)
+
+    @contextmanager
+    def _looking(self, scope: Scope | None = None) -> Iterator[Look]:
+        """Yield the look that the crawl shares, or one of this call's own."""
+        deadline_s = scope.deadline_s if scope is not None else _CALL_S
+        if self._scope is None:
+            self._types = TypeCache()
+            with look(self._config, deadline_s=deadline_s) as own:
+                yield own
+            return
+        if self._broken is not None:
+            raise self._broken
+        try:
+            if self._look is None:
+                session = Session(self._config, account=self._config.crawler, deadline_s=deadline_s)
+                self._look = Look(session)
+                session.begin()
+            self._look.session.extend(deadline_s)
+            yield self._look
+        except ChangedMeanwhile as error:
+            raise changed(self._config, error) from error
+        except SourceError as error:
+            # Whoever asks on, table by table, is told at once instead of waiting for a dead server each time.
+            self._broken = error
+            raise
+
+    def _end_look(self) -> None:
+        if self._look is not None:
+            self._look.session.close()
+        self._look = self._broken = None
+        self._types = TypeCache()

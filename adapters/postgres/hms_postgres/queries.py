@@ -1,0 +1,241 @@
+"""The catalogue queries: set-based, a handful for any number of tables.
+
+A *relation* is what holds or shows rows: tables, views, materialized views, foreign tables. A partitioned table
+and everything below it are one dataset, the *root*; its partitions are counted.
+
+System functions that look something up by themselves (`pg_get_viewdef`) see what is committed now, not the
+snapshot, and may say XX000 or 42P01 about what was dropped since: `session.ChangedMeanwhile`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+IDENTITY: Final[LiteralString] = """
+SELECT current_setting('server_version_num')::int, d.oid::int8, pg_is_in_recovery(),
+       has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+       AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')
+FROM pg_database d WHERE d.datname = current_database()
+"""
+
+CLUSTER: Final[LiteralString] = """
+SELECT s.system_identifier::text, c.timeline_id::text FROM pg_control_system() s, pg_control_checkpoint() c
+"""
+
+SNAPSHOT: Final[LiteralString] = "SELECT pg_current_snapshot()::text"
+
+_RELATIONS: Final[LiteralString] = """
+schemas AS MATERIALIZED (
+    SELECT n.oid, n.nspname, has_schema_privilege(n.oid, 'usage') AS is_open
+    FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+), relations AS MATERIALIZED (
+    SELECT c.oid, n.nspname, n.is_open, c.relname, c.relkind, c.relowner, c.relispartition, c.relrowsecurity
+    FROM pg_class c JOIN schemas n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
+), tree (root, member) AS (
+    SELECT r.oid, r.oid FROM relations r WHERE r.relkind = 'p' AND NOT r.relispartition
+    UNION ALL
+    SELECT t.root, i.inhrelid
+    FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN relations r ON r.oid = i.inhrelid
+    WHERE r.relispartition
+)"""
+
+_USER_TYPES: Final[LiteralString] = """
+used (rel, typ) AS (
+    SELECT DISTINCT a.attrelid, a.atttypid
+    FROM pg_attribute a JOIN relations r ON r.oid = a.attrelid
+    WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT r.relispartition
+), needs (typ, part) AS (
+    SELECT DISTINCT typ, typ FROM used
+    UNION
+    SELECT n.typ, next.part
+    FROM needs n JOIN pg_type t ON t.oid = n.part CROSS JOIN LATERAL (
+        SELECT t.typbasetype WHERE t.typbasetype >= 16384
+        UNION ALL SELECT t.typelem WHERE t.typelem >= 16384
+        UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = t.oid AND g.rngsubtype >= 16384
+        UNION ALL SELECT a.atttypid FROM pg_attribute a
+            WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND a.atttypid >= 16384
+    ) AS next (part)
+), type_parts (typ, h) AS (
+    SELECT n.typ, hashtextextended(s.nspname || t.xmin::text, t.oid::int8)
+    FROM needs n JOIN pg_type t ON t.oid = n.part JOIN pg_namespace s ON s.oid = t.typnamespace
+    UNION ALL
+    SELECT n.typ, hashtextextended(e.xmin::text, e.oid::int8) FROM needs n JOIN pg_enum e ON e.enumtypid = n.part
+    UNION ALL
+    SELECT n.typ, hashtextextended(a.xmin::text, (a.attrelid::int8 << 16) + a.attnum)
+    FROM needs n JOIN pg_type t ON t.oid = n.part AND t.typtype = 'c'
+    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+)"""
+
+# One 64-bit hash a part, folded by XOR: no order to keep, no text to build. The seed tells parts of one catalogue
+# apart, so two of them never cancel each other. pg_class is taken by what is read of it and not by its xmin, which
+# TRUNCATE, VACUUM FULL and a foreign key that points here change as well.
+_PARTS: Final[LiteralString] = """
+parts (rel, h) AS (
+    SELECT r.oid, hashtextextended(
+        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege(r.oid, 'select'),
+                  has_any_column_privilege(r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
+    FROM relations r
+    UNION ALL
+    SELECT a.attrelid, hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)
+    FROM pg_attribute a WHERE a.attnum > 0
+    UNION ALL
+    SELECT d.adrelid, hashtextextended(d.xmin::text, (3::int8 << 32) + d.adnum) FROM pg_attrdef d
+    UNION ALL
+    SELECT coalesce(t.root, k.conrelid), hashtextextended(k.xmin::text, (4::int8 << 32) + k.oid::int8)
+    FROM pg_constraint k LEFT JOIN tree t ON t.member = k.conrelid
+    WHERE k.conrelid <> 0 AND (k.contype <> 'f' OR k.conparentid = 0)
+    UNION ALL
+    SELECT coalesce(m.root, k.conrelid), hashtextextended(concat_ws(' ', n.nspname, c.relname, a.attname, t.root),
+        (5::int8 << 48) + (a.attnum::int8 << 32) + k.oid::int8)
+    FROM pg_constraint k
+    JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+    LEFT JOIN tree t ON t.member = k.confrelid
+    LEFT JOIN tree m ON m.member = k.conrelid
+    WHERE k.contype = 'f' AND k.conparentid = 0
+    UNION ALL
+    SELECT x.indrelid, hashtextextended(x.xmin::text, (6::int8 << 32) + x.indexrelid::int8) FROM pg_index x
+    UNION ALL
+    SELECT w.ev_class, hashtextextended(w.xmin::text, (7::int8 << 32) + w.oid::int8) FROM pg_rewrite w
+    UNION ALL
+    SELECT d.objoid, hashtextextended(d.xmin::text, (8::int8 << 32) + d.objsubid)
+    FROM pg_description d WHERE d.classoid = 'pg_class'::regclass
+    UNION ALL
+    SELECT coalesce(t.root, i.inhrelid), hashtextextended(i.xmin::text, (9::int8 << 32) + i.inhrelid::int8)
+    FROM pg_inherits i LEFT JOIN tree t ON t.member = i.inhrelid
+    UNION ALL
+    SELECT f.ftrelid, hashtextextended(f.xmin::text || s.srvname, 10)
+    FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
+    UNION ALL
+    SELECT u.rel, bit_xor(p.h) # hashtextextended('type', u.typ::int8)
+    FROM used u JOIN type_parts p ON p.typ = u.typ GROUP BY u.rel, u.typ
+), stamps AS (
+    SELECT rel, bit_xor(h) AS h FROM parts GROUP BY rel
+)"""
+
+LISTING: Final[LiteralString] = f"""
+WITH RECURSIVE {_RELATIONS}, {_USER_TYPES}, {_PARTS}
+SELECT r.oid::int8, n.nspname, r.relname, r.relkind::text, s.h
+FROM schemas n
+LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
+LEFT JOIN stamps s ON s.rel = r.oid
+ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
+"""
+
+RELATIONS: Final[LiteralString] = """
+SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),
+       coalesce(d.description, ''), c.reltuples::float8, c.relpages::int8 * current_setting('block_size')::int8,
+       has_schema_privilege(n.oid, 'usage') AND has_any_column_privilege(c.oid, 'select'),
+       has_table_privilege(c.oid, 'select'), c.relrowsecurity, coalesce(s.srvname, '')
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
+LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver
+WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+COLUMNS: Final[LiteralString] = """
+SELECT a.attrelid::int8, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, d.description
+FROM pg_attribute a
+LEFT JOIN pg_description d
+    ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
+"""
+
+UNREADABLE: Final[LiteralString] = """
+SELECT a.attrelid::int8, a.attname
+FROM pg_attribute a
+WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  AND NOT has_column_privilege(a.attrelid, a.attnum, 'select')
+ORDER BY a.attrelid, a.attnum
+"""
+
+SPELLED: Final[LiteralString] = """
+SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)
+"""
+
+TYPES: Final[LiteralString] = """
+WITH RECURSIVE needs (typ) AS (
+    SELECT DISTINCT typ FROM unnest(%s::oid[]) AS typ
+    UNION
+    SELECT next.typ
+    FROM needs n JOIN pg_type t ON t.oid = n.typ LEFT JOIN pg_type e ON e.typarray = t.oid
+    CROSS JOIN LATERAL (VALUES (nullif(t.typbasetype, 0)), (e.oid)) AS next (typ)
+    WHERE next.typ IS NOT NULL
+)
+SELECT t.oid::int8, CASE WHEN s.nspname = 'pg_catalog' THEN t.typname::text ELSE '' END, t.typtype::text,
+       t.typbasetype::int8, t.typtypmod, coalesce(e.oid, 0)::int8
+FROM needs n
+JOIN pg_type t ON t.oid = n.typ
+JOIN pg_namespace s ON s.oid = t.typnamespace
+LEFT JOIN pg_type e ON e.typarray = t.oid
+"""
+
+KEYS: Final[LiteralString] = """
+WITH RECURSIVE tree (root, member) AS (
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[])
+    UNION ALL
+    SELECT t.root, i.inhrelid
+    FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE c.relispartition
+), roots (member, root) AS (
+    SELECT c.oid, c.oid FROM pg_class c JOIN pg_constraint k ON k.confrelid = c.oid JOIN tree t ON t.member = k.conrelid
+    UNION
+    SELECT u.member, i.inhparent
+    FROM roots u JOIN pg_inherits i ON i.inhrelid = u.root JOIN pg_class c ON c.oid = u.root
+    WHERE c.relispartition
+)
+SELECT t.root::int8, k.contype::text,
+       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.conkey) WITH ORDINALITY AS p (num, at)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
+       n.nspname, c.relname,
+       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY AS p (num, at)
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num)
+FROM tree t
+JOIN pg_constraint k ON k.conrelid = t.member
+LEFT JOIN roots u ON u.member = k.confrelid
+    AND NOT EXISTS (SELECT FROM pg_class x WHERE x.oid = u.root AND x.relispartition)
+LEFT JOIN pg_class c ON c.oid = u.root
+LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE (k.contype = 'p' AND t.member = t.root) OR (k.contype = 'f' AND k.conparentid = 0)
+ORDER BY t.root, k.contype, k.conname COLLATE "C"
+"""
+
+PARTITIONS: Final[LiteralString] = """
+WITH RECURSIVE tree (root, member) AS (
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'p'
+    UNION ALL
+    SELECT t.root, i.inhrelid
+    FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE c.relispartition
+)
+SELECT t.root::int8, pg_get_partkeydef(t.root), count(*) FILTER (WHERE c.relkind <> 'p'),
+       sum(c.reltuples::float8) FILTER (WHERE c.relkind <> 'p' AND c.reltuples >= 0),
+       sum(c.relpages::int8) * current_setting('block_size')::int8
+FROM tree t JOIN pg_class c ON c.oid = t.member
+GROUP BY t.root
+"""
+
+VIEWS: Final[LiteralString] = """
+SELECT c.oid::int8, pg_get_viewdef(c.oid)
+FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
+"""
+
+FIND: Final[LiteralString] = """
+SELECT c.oid::int8, c.relkind::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+"""
+
+SCANNED: Final[LiteralString] = """
+SELECT a.attname, a.atttypid::int8, a.atttypmod, coalesce(o.collisdeterministic, true)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_collation o ON o.oid = a.attcollation
+WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
+ORDER BY a.attnum
+"""

@@ -1,0 +1,157 @@
+"""Reading rows: one SELECT with our own casts, streamed as Arrow by ADBC, ended when nobody waits any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import cast
+
+import pyarrow as pa
+
+from hms_postgres.config import PostgresConfig
+from hms_postgres.connections import Connections
+from hms_postgres.failures import scan_failed
+from hms_postgres.fitting import fit
+from hms_postgres.predicates import ScannedColumn, clause
+from hms_postgres.queries import SCANNED
+from hms_postgres.session import ChangedMeanwhile, snapshot
+from hms_postgres.streaming import Stream
+from hms_postgres.type_cache import TypeCache
+from hms_registry.domain.names import always_quoted
+from hms_registry.domain.predicates import Conjunct
+from hms_registry.errors import ScanFailed
+from hms_registry.ports.adapter import Scan, ScanRequest
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What one request asks the server.
+
+    Attributes:
+        columns: in the order of the request; empty = rows are only counted, by the server.
+    """
+
+    what: str
+    sql: str
+    columns: tuple[ScannedColumn, ...]
+    residual: tuple[Conjunct, ...]
+    is_limit_applied: bool
+
+
+@dataclass(slots=True)
+class Reading:
+    """Plans scans, and keeps their connections."""
+
+    config: PostgresConfig
+    connections: Connections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connections = Connections(self.config)
+
+    def close(self) -> None:
+        """End what still reads, and hang up."""
+        self.connections.close()
+
+    def plan(self, request: ScanRequest) -> Scan:
+        """Look the columns up as they are now, and write the SELECT.
+
+        Raises:
+            ScanFailed: it is not what was registered any more.
+            SourceUnreachable, CredentialsRejected
+        """
+        plan = plan_select(request, self._columns(request))
+        return Scan(
+            open_reader=_opener(plan, request, self.connections),
+            residual=plan.residual,
+            is_limit_applied=plan.is_limit_applied,
+            asked=plan.sql,
+        )
+
+    def _columns(self, request: ScanRequest) -> dict[str, ScannedColumn]:
+        address, types = request.ref.address, TypeCache()
+        oid = int(request.ref.locator) if request.ref.locator.isdecimal() else 0
+        try:
+            with snapshot(self.config, deadline_s=request.deadline_s, account=self.config.reader) as session:
+                rows = session.rows(SCANNED, oid, address.schema, address.table)
+                typed = cast(list[tuple[str | None, int, int, bool]], rows)
+                types.learn(session, {(row[1], row[2]) for row in typed if row[0] is not None})
+        except ChangedMeanwhile as error:
+            raise scan_failed(str(address), error.__cause__ or error) from error
+        if not rows:
+            raise ScanFailed(f"{address} is not there any more", hint=f"crawl {address.source} again")
+        return {
+            name: ScannedColumn(name, types.mapped(oid, mod), is_deterministic)
+            for name, oid, mod, is_deterministic in typed
+            if name is not None
+        }
+
+
+def plan_select(request: ScanRequest, known: dict[str, ScannedColumn]) -> Plan:
+    """Write the SELECT of a request over a table whose columns are *known*."""
+    address = request.ref.address
+    missing = [name for name in request.columns if name not in known]
+    if missing:
+        raise ScanFailed(
+            f"{address} has no column {always_quoted(missing[0])} any more", hint=f"crawl {address.source} again"
+        )
+    columns = tuple(known[name] for name in request.columns)
+    clauses, residual = [], []
+    for conjunct in request.predicate:
+        column = known.get(conjunct.column.name)
+        text = clause(conjunct, column) if column is not None else None
+        if text is None:
+            residual.append(conjunct)
+        else:
+            clauses.append(text)
+    where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
+    limits = request.limit is not None and not residual
+    limit = f" LIMIT {request.limit:d}" if limits else ""
+    table = f"{always_quoted(address.schema)}.{always_quoted(address.table)}"
+    if columns:
+        quoted = [always_quoted(column.name) for column in columns]
+        listed = [f"{column.mapped.expression(name)} AS {name}" for column, name in zip(columns, quoted, strict=True)]
+        sql = f"SELECT {', '.join(listed)} FROM {table}{where}{limit}"  # noqa: S608 # quoted names, typed literals
+    else:
+        sql = f"SELECT count(*)::int8 AS n FROM (SELECT FROM {table}{where}{limit}) AS counted"  # noqa: S608 # likewise
+    return Plan(
+        what=str(address), sql=sql, columns=columns, residual=tuple(residual), is_limit_applied=limits
+    )
+
+
+def _opener(plan: Plan, request: ScanRequest, connections: Connections) -> Callable[[], pa.RecordBatchReader]:
+    schema = request.schema if request.columns else pa.schema([])
+
+    def open_reader() -> pa.RecordBatchReader:
+        stream = Stream(
+            connections,
+            sql=plan.sql,
+            what=plan.what,
+            batch_rows=request.batch_rows,
+            cancel=request.cancel,
+            deadline_s=request.deadline_s,
+        )
+        stream.start()
+        reader = pa.RecordBatchReader.from_batches(schema, _batches(stream, plan, request))
+        # Read through a C stream: closing that one drops the generator at once, which lets go of the source.
+        return pa.RecordBatchReader.from_stream(reader)
+
+    return open_reader
+
+
+def _batches(stream: Stream, plan: Plan, request: ScanRequest) -> Generator[pa.RecordBatch, None, None]:
+    try:
+        for batch in stream:
+            if plan.columns:
+                yield fit(batch, request.schema, what=plan.what)
+            else:
+                yield from _counted(int(batch.column(0)[0].as_py()), request.batch_rows)
+    finally:
+        stream.close()
+
+
+def _counted(rows: int, batch_rows: int) -> Generator[pa.RecordBatch, None, None]:
+    """Yield that many rows of no columns."""
+    while rows > 0:
+        count = min(rows, max(1, batch_rows))
+        yield pa.RecordBatch.from_arrays([pa.nulls(count)], names=["n"]).select([])
+        rows -= count

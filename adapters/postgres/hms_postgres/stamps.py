@@ -1,0 +1,94 @@
+"""What "unchanged" is made of: for the database as a whole, and for one table in it.
+
+A table's stamp is a hash over the catalogue rows that its description is made of (`queries.LISTING`). Rows of the
+table itself never change it, nor do ANALYZE, VACUUM or TRUNCATE: no cheap exact stamp of content exists. The whole
+source's stamp is a hash over the tables'. Both hold which database of which cluster and timeline it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hms_postgres.queries import CLUSTER, IDENTITY, SNAPSHOT
+from hms_postgres.session import Session
+from hms_registry.domain.datasets import Stamp
+from hms_registry.errors import SourceUnreachable
+
+_SHAPE = 1
+"""Raise it when a description tells more than it did: every table is then described again."""
+
+_OLDEST = 140_000
+_NO_SNAPSHOT = "-"
+
+
+class Listed(NamedTuple):
+    """One line of the listing; a schema without relations has one line with *oid* None."""
+
+    oid: int | None
+    schema: str
+    name: str
+    kind: str
+    digest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which database it is, and the moment that a session sees.
+
+    Attributes:
+        digest: of cluster, timeline and database.
+        moment: the snapshot as text; equal moments of one database = nothing was committed in between. Empty on
+            a standby, where that does not hold: transactions under way are not listed there.
+    """
+
+    digest: str
+    moment: str
+
+
+def identity(session: Session) -> Identity:
+    """Ask which database it is.
+
+    Raises:
+        SourceUnreachable: it is a server that is too old.
+    """
+    ((version, oid, is_standby, may_ask),) = session.rows(IDENTITY)
+    if not isinstance(version, int) or version < _OLDEST:
+        raise SourceUnreachable(
+            f"source {session.config.source}: its server is older than PostgreSQL 14",
+            hint="upgrade it; 14 is the oldest release that PostgreSQL itself supports",
+        )
+    cluster = session.rows(CLUSTER)[0] if may_ask else (session.config.host, session.config.port)
+    moment = "" if is_standby else str(session.rows(SNAPSHOT)[0][0])
+    return Identity(digest=_digest([_SHAPE, *cluster, oid])[:8], moment=moment)
+
+
+def table_stamp(listed: Listed, *, identity: Identity) -> Stamp:
+    """Return the stamp of one table."""
+    return Stamp(f"{identity.digest}.{listed.oid}.{listed.digest & (1 << 64) - 1:016x}")
+
+
+def source_stamp(listing: Iterable[Listed], *, identity: Identity) -> Stamp:
+    """Return the stamp of everything, and the moment at which it held."""
+    digest = _digest([(line.oid, line.schema, line.name, line.digest) for line in listing])
+    return Stamp(f"{identity.digest}.{digest}@{identity.moment or _NO_SNAPSHOT}")
+
+
+def is_same_moment(previous: Stamp, *, identity: Identity) -> bool:
+    """Say whether nothing at all was committed since *previous* was taken."""
+    content, _mark, moment = previous.partition("@")
+    return bool(identity.moment) and moment == identity.moment and content.partition(".")[0] == identity.digest
+
+
+def is_same_content(previous: Stamp, stamp: Stamp) -> bool:
+    """Say whether two stamps differ in their moment only: what was committed in between changed no schema."""
+    return previous.partition("@")[0] == stamp.partition("@")[0]
+
+
+def _digest(parts: Iterable[object]) -> str:
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(repr(part).encode())
+    return hashed.hexdigest()[:32]

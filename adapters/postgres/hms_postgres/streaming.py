@@ -1,0 +1,142 @@
+"""One stream of rows: a thread pulls batches off the driver, so that waiting for them always has an end.
+
+The driver can be cancelled from another thread, and nothing else: while it waits for a network that hangs,
+nothing reaches it. Then the thread is left behind, and whoever reads is told in time all the same.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Generator
+from contextlib import suppress
+
+import pyarrow as pa
+from adbc_driver_postgresql import StatementOptions, dbapi
+
+from hms_postgres.connections import Connections
+from hms_postgres.failures import cancelled, scan_failed, timed_out
+from hms_registry.errors import HmsError, ScanFailed
+
+_AHEAD = 2
+_TICK_S = 0.05
+_ENDING_S = 2.0
+_ROW_BYTES = 64
+_LEAST_BYTES, _MOST_BYTES = 1 << 16, 1 << 24
+_DRIVER = (dbapi.Error, pa.ArrowException, OSError, RuntimeError)
+
+
+class Stream:
+    """Runs one SELECT and yields its batches as they come."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        sql: str,
+        what: str,
+        batch_rows: int,
+        cancel: threading.Event | None,
+        deadline_s: float,
+    ) -> None:
+        self._connections = connections
+        self._sql = sql
+        self._what = what
+        self._batch_bytes = min(max(batch_rows * _ROW_BYTES, _LEAST_BYTES), _MOST_BYTES)
+        self._cancel = cancel
+        self._deadline_s = deadline_s
+        self._ends_at = time.monotonic() + deadline_s
+        self._batches: queue.Queue[pa.RecordBatch | HmsError | None] = queue.Queue(maxsize=_AHEAD)
+        self._stop = threading.Event()
+        self._cursor: dbapi.Cursor | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Connect, and begin to read.
+
+        Raises:
+            SourceUnreachable, CredentialsRejected
+            ScanFailed: it was cancelled before.
+        """
+        if self._cancel is not None and self._cancel.is_set():
+            raise cancelled(self._what)
+        connection = self._connections.take(self)
+        self._cursor = connection.cursor()
+        pump = threading.Thread(target=self._pump, args=[connection, self._cursor], name="hms-dta-postgres", daemon=True)
+        self._thread = pump
+        pump.start()
+
+    def __iter__(self) -> Generator[pa.RecordBatch, None, None]:
+        while True:
+            if self._cancel is not None and self._cancel.is_set():
+                raise cancelled(self._what)
+            if time.monotonic() > self._ends_at:
+                raise timed_out(self._what)
+            try:
+                item = self._batches.get(timeout=_TICK_S)
+            except queue.Empty:
+                if self._stop.is_set():
+                    raise cancelled(self._what) from None
+                continue
+            if item is None:
+                return
+            if isinstance(item, HmsError):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Cancel what still runs on the server, and let go. Idempotent."""
+        self._stop.set()
+        thread, cursor = self._thread, self._cursor
+        if thread is None or cursor is None or thread is threading.current_thread():
+            return
+        gives_up_at = time.monotonic() + _ENDING_S
+        while thread.is_alive() and time.monotonic() < gives_up_at:
+            # Again and again: a cancel that comes before the statement does is forgotten.
+            with suppress(*_DRIVER):
+                cursor.adbc_cancel()
+            thread.join(_TICK_S)
+
+    def _pump(self, connection: dbapi.Connection, cursor: dbapi.Cursor) -> None:
+        """Read to the end, and clean up: the only one who touches cursor and connection, but for a cancel."""
+        is_sound = False
+        try:
+            timeout_ms = max(1, int(self._deadline_s * 1000))
+            cursor.execute(f"SET statement_timeout = {timeout_ms:d}")
+            cursor.adbc_statement.set_options(
+                **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)}
+            )
+            if not self._stop.is_set():
+                cursor.execute(self._sql)
+                self._pass_on(cursor)
+            is_sound = not self._stop.is_set()
+        except _DRIVER as error:
+            self._put(scan_failed(self._what, error))
+        finally:
+            with suppress(*_DRIVER):
+                cursor.close()
+            self._connections.give_back(self, connection, is_sound=is_sound)
+
+    def _pass_on(self, cursor: dbapi.Cursor) -> None:
+        reader = cursor.fetch_record_batch()
+        try:
+            for batch in reader:
+                if not self._put(batch):
+                    return
+            self._put(None)
+        finally:
+            with suppress(*_DRIVER):
+                reader.close()
+
+    def _put(self, item: pa.RecordBatch | HmsError | None) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._batches.put(item, timeout=_TICK_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+__all__ = ["ScanFailed", "Stream"]
