@@ -126,7 +126,7 @@ def test_a_location_under_the_source_is_its_dataset(lake: Lake, tmp_path: Path) 
     [
         ("s3://bucket/lake", {}, "source lake: its URL names no local folder"),
         ("file://elsewhere/lake", {}, "source lake: its URL names no local folder"),
-        ("lake", {"delimeter": ";"}, "source lake: 'delimeter' is no option of files"),
+        ("lake", {"separator": ";"}, "source lake: 'separator' is no option of files"),
         ("lake", {"delimiter": "ab"}, "source lake: the delimiter is one character"),
         ("lake", {"has_header": "maybe"}, "source lake: has_header is true or false"),
         ("lake", {"encoding": "klingon"}, "source lake: no such encoding"),
