@@ -1,4 +1,4 @@
-"""Forks a crawl for each home folder named on stdin, and prints the child's pid: a process to kill, soon after it began.
+"""Forks a crawl for each home folder named on stdin, and prints the child's pid: a process to kill at any moment.
 
 Imports are paid once; the child has one thread, so forking it is safe.
 """
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import hms_crawler
 import hms_files
-import hms_registry.services.lineage
+import hms_registry.services.lineage.edges
 import hms_registry.store
 import hms_sqlite
 from hms_registry.bootstrap import Registry, now
 
-LOADED = (hms_files, hms_sqlite, hms_registry.services.lineage, hms_registry.store)
+LOADED = (hms_files, hms_sqlite, hms_registry.services.lineage.edges, hms_registry.store)
 
 
 def crawl(home: Path) -> None:
@@ -28,6 +28,8 @@ for line in sys.stdin:
     if child == 0:
         crawl(Path(line.rstrip("\n")))
         os._exit(0)
-    print(child, flush=True)
+    sys.stdout.write(f"{child}\n")
+    sys.stdout.flush()
     _, status = os.waitpid(child, 0)
-    print("killed" if os.WIFSIGNALED(status) else "ended", flush=True)
+    sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n")
+    sys.stdout.flush()

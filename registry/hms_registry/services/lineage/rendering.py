@@ -5,7 +5,7 @@ from __future__ import annotations
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge
 from hms_registry.services.catalogue import Lineage, View
-from hms_registry.services.lineage_tree import Branch, Direction, lineage_tree, mermaid
+from hms_registry.services.lineage.tree import Branch, Direction, lineage_tree, mermaid
 
 
 def lineage_lines(graph: Lineage) -> list[str]:
