@@ -63,7 +63,7 @@ class Demo:
         """
         beside = Path(sys.executable).with_name("hms-dta")
         command = (
-            [str(beside)] if beside.exists() else [sys.executable, "-c", "from hms_registry.cli import app; app()"]
+            [str(beside)] if beside.exists() else [sys.executable, "-c", "from hms_registry.cli import main; main()"]
         )
         return self.run([*command, "--home", str(self.home), *words], ("hms-dta", "--home", str(self.home), *words),
                         ends=ends, shows=shows, hides=hides, is_quiet=is_quiet)  # fmt: skip

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from hms_crawler.guard import guarded
 from hms_registry.domain.crawls import Failure
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetRef, DescribedDataset
+from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetRef, DatasetState, DescribedDataset
 from hms_registry.domain.names import Address
 from hms_registry.errors import SourceError
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
 from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
-from hms_registry.services.lineage import edges_of, reference_edges
+from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
 
 BATCH = 500
 
@@ -67,20 +67,34 @@ class EdgePass:
                 on_failure(Failure(subject=f"the views of {self.source}", reason=error.message))
                 return written
             with catalogue.unit(writes=True) as uow:
-                written += sum(_write_view(definition, uow) for definition in definitions)
+                lookups = _Lookups(uow, self.source)
+                written += sum(_write_view(definition, lookups, uow) for definition in definitions)
                 uow.commit()
         return written
 
 
-def _write_view(definition: ViewDefinition, uow: UnitOfWork) -> int:
+class _Lookups(dict[str, Lookup]):
+    """By dialect, what finds the datasets of one source by the names that a view may spell them with."""
+
+    def __init__(self, uow: UnitOfWork, source: str) -> None:
+        known = uow.registrations.known(source)
+        self._addresses = [address for address, each in known.items() if each.state is not DatasetState.GONE]
+        self._find = uow.datasets.find
+
+    def __missing__(self, dialect: str) -> Lookup:
+        self[dialect] = lookup_by_address(self._addresses, dialect=dialect, find=self._find)
+        return self[dialect]
+
+
+def _write_view(definition: ViewDefinition, lookups: _Lookups, uow: UnitOfWork) -> int:
     view = uow.datasets.find(definition.view)
     if view is None:
         return 0
-    parsed = edges_of(definition, view=view, lookup=_lookup(uow, definition.view.source))
+    parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
     return uow.edges.replace(view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
 
 
-def _lookup(uow: UnitOfWork, source: str) -> Callable[[str, str], Dataset | None]:
+def _lookup(uow: UnitOfWork, source: str) -> Lookup:
     def lookup(schema: str, table: str) -> Dataset | None:
         return uow.datasets.find(Address(source, schema, table))
 

@@ -20,7 +20,7 @@ from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import SourceStatus
-from hms_registry.errors import HmsError, SourceError
+from hms_registry.errors import CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
 from hms_registry.ports.catalogue import Catalogue, Registered
 
@@ -76,7 +76,8 @@ class Run:
     edges: EdgePass = field(init=False)
 
     def __post_init__(self) -> None:
-        self.edges = EdgePass(source=self.status.source.name)
+        # A run that was killed may have registered datasets and not their edges.
+        self.edges = EdgePass(source=self.status.source.name, has_news=not self.listing.trusts_stamps)
 
     def describe_all(self) -> None:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""
@@ -120,8 +121,9 @@ class Run:
                 yield result
         except SourceError as error:
             broke = error
+        is_final = broke is None or len(refs) == 1 or isinstance(broke, SourceUnreachable | CredentialsRejected)
         for ref in missing.values():
-            if broke is None or len(refs) == 1:
+            if is_final:
                 reason = broke.message if broke else "the adapter did not describe it"
                 yield Failure(subject=str(ref.address), reason=reason, address=ref.address)
             else:

@@ -18,7 +18,7 @@ allow(principal: Principal, "find", dataset: Dataset) if
 allow(principal: Principal, "read", dataset: Dataset) if
     "shipping-analyst" in principal.roles and "line-list" in dataset.tags;
 
-# They may know that there are counts of single patients, so that they can ask CDC for them.
+# Shipping analysts may know that there are counts of single patients, so that they can ask CDC for them.
 allow(principal: Principal, "find", dataset: Dataset) if
     "shipping-analyst" in principal.roles and "small-cells" in dataset.tags;
 

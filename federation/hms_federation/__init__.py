@@ -1,1 +1,1 @@
-"""Federated SQL: Trino's dialect in, names resolved, authorized, rewritten, pushed down, and run where the data lies."""
+"""Federated SQL: Trino's dialect in; names resolved, authorized, rewritten, pushed down; run where the data lies."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hms_policies import PolicyDecisions
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
-    from hms_registry.ports.catalogue import Catalogue
+    from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.tokens import StaticTokens
 
@@ -44,6 +44,7 @@ class Registry:
     described: tuple[Source, ...] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     _decisions: PolicyDecisions | None = None
+    _interned: tuple[int, Classes] | None = None
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -103,8 +104,16 @@ class Registry:
             bundle = uow.bundles.current()
         if bundle is None:
             raise PolicyNotPublished("no policy is published, so everything is denied", hint="hms-dta policy publish")
-        self._decisions = PolicyDecisions(bundle, catalogue=self.catalogue)
+        self._decisions = PolicyDecisions(bundle, classes=self._classes)
         return self._decisions
+
+    def _classes(self) -> Classes:
+        """The interned labels, read again only when the catalogue's epoch has moved."""
+        with self.catalogue.unit() as uow:
+            epoch = uow.epoch()
+            if self._interned is None or self._interned[0] != epoch:
+                self._interned = (epoch, uow.bundles.classes())
+            return self._interned[1]
 
     def principal(self, who: str, *, auth_method: str = "local") -> Principal:
         """Who somebody is under the policy in force.
@@ -128,9 +137,39 @@ class Registry:
     @cached_property
     def sql(self) -> SqlService:
         """The SQL service over this registry."""
-        from hms_federation.service import SqlService
+        from functools import partial
 
-        return SqlService(catalogue=self.catalogue, decisions=self.decisions, adapters=self.adapters, clock=now)
+        from hms_federation.rewrite import plan
+        from hms_federation.service import SqlService
+        from hms_policies import mask_expression
+        from hms_registry.services.adapters import modules_of
+
+        return SqlService(
+            catalogue=self.catalogue,
+            decisions=self.decisions,
+            adapters=self.adapters,
+            clock=now,
+            planner=partial(plan, mask_sql=mask_expression),
+            preload=modules_of(source.kind for source in self.sources.values()),
+        )
+
+    def record(self, *, subject: str, action: str, detail: Mapping[str, str]) -> None:
+        """Write one line of the audit."""
+        from hms_registry.ports.catalogue import AuditEntry
+
+        with self.catalogue.unit(writes=True) as uow:
+            uow.audit.record(
+                AuditEntry(
+                    at=now(),
+                    subject=subject,
+                    auth_method="local",
+                    action=action,
+                    outcome="allowed",
+                    epoch=uow.epoch(),
+                    detail=detail,
+                )
+            )
+            uow.commit()
 
     def close(self) -> None:
         """Let go of everything that was opened. Idempotent."""

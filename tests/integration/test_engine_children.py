@@ -98,6 +98,12 @@ def eventually(fact: Callable[[], bool], within_s: float = 1.0) -> bool:
     return fact()
 
 
+@pytest.fixture(autouse=True)
+def _alone(children: Children) -> None:
+    """No query of an earlier test is still on its way out."""
+    assert eventually(no_query_runs, within_s=3)
+
+
 def no_query_runs() -> bool:
     return descendants(zygote()) == []
 

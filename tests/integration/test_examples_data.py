@@ -22,7 +22,7 @@ from hms_registry.domain.datasets import Dataset, DatasetId, DatasetRef, Dataset
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import TrinoName
 from hms_registry.ports.adapter import Scope
-from hms_registry.services.lineage import edges_of, lookup_among
+from hms_registry.services.lineage.edges import edges_of, lookup_among
 from hms_registry.services.manifest import parse_manifest, read_manifest
 from hms_registry.services.sources_file import absolute_url, read_sources
 from hms_sqlite import SqliteAdapter

@@ -15,7 +15,7 @@ from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, Datase
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.ports.adapter import ViewDefinition
-from hms_registry.services.lineage import edges_of, lookup_among
+from hms_registry.services.lineage.edges import edges_of, lookup_among
 
 TABLES = {"t": ("a", "b", "c"), "u": ("a", "d"), "w": ("b", "d", "e")}
 ROWS = 12

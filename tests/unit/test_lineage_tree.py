@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
-from hms_registry.services.lineage_tree import Branch, Direction, lineage_tree, mermaid, mermaid_text
+from hms_registry.services.lineage.tree import Branch, Direction, lineage_tree, mermaid, mermaid_text
 
 
 def edge(upstream: str, downstream: str) -> Edge:

@@ -108,15 +108,18 @@ def _single(entry: Entry, schema: str) -> Group:
     assert kind is not None
     name = _below(entry.path, schema)
     stem = name[: len(name) - len(entry.name)] + kind.stem
-    return Group(names=(stem, name, f"./{name}"), path=entry.path, is_folder=False, format=kind.format, files=(entry,))
+    names = (stem, name) if schema else (stem, name, f"./{name}")
+    return Group(names=names, path=entry.path, is_folder=False, format=kind.format, files=(entry,))
 
 
 def _folder(path: str, files: Sequence[Entry], name: str, *, strays: Sequence[Entry] = ()) -> Group:
     kept = _majority(files)
     own = tuple(entry for entry in files if _format(entry) is kept)
     others = tuple(entry for entry in files if _format(entry) is not kept)
+    # One that lies directly in the source shares `public` with the folder of that name.
+    last = () if "/" in path else (f"./{path}/" if path else "./",)
     return Group(
-        names=(name, f"{name}/", f"./{name}/"),
+        names=(name, f"{name}/", *last),
         path=path,
         is_folder=True,
         format=kept,

@@ -47,7 +47,7 @@ class Stop:
 
 
 def reader_of(schema: pa.Schema, batches: Batches) -> pa.RecordBatchReader:
-    """Make a reader; closing it closes *batches*, and with them the files."""
+    """Make a reader; with its last reference *batches* close, and with them the files: pyarrow has no earlier hook."""
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 

@@ -43,23 +43,23 @@ class SqliteAdapter:
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
         """List one transactional snapshot; the read transaction ends before the first ref is out."""
-        with snapshot(self._config, deadline_s=scope.deadline_s) as connection:
-            refs = [ref_of(self._config, connection, table) for table in read_tables(connection)]
+        with snapshot(self._config, deadline_s=scope.deadline_s) as seen:
+            refs = [ref_of(self._config, seen, table) for table in read_tables(seen.connection)]
         yield from refs
         yield ContainerListed(schema=SCHEMA, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Describe all of them in one snapshot."""
-        with snapshot(self._config, deadline_s=_DESCRIBE_S) as connection:
-            described = list(describe_all(self._config, connection, refs))
+        with snapshot(self._config, deadline_s=_DESCRIBE_S) as seen:
+            described = list(describe_all(self._config, seen, refs))
         yield from described
 
     def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
         """Yield the `CREATE VIEW` texts."""
         wanted = {ref.address.table: ref.address for ref in refs}
-        with snapshot(self._config, deadline_s=_DESCRIBE_S) as connection:
-            found = _views(connection)
+        with snapshot(self._config, deadline_s=_DESCRIBE_S) as seen:
+            found = _views(seen.connection)
         for name, sql in found:
             if name in wanted:
                 yield ViewDefinition(view=wanted[name], sql=sql, dialect="sqlite", search_path=(SCHEMA,))
@@ -75,9 +75,9 @@ class SqliteAdapter:
             return None
         if config.path != self._config.path:
             return None
-        with snapshot(self._config, deadline_s=_DESCRIBE_S) as connection:
-            found = next(read_tables(connection, [unquote(table)]), None)
-            return ref_of(self._config, connection, found) if found is not None else None
+        with snapshot(self._config, deadline_s=_DESCRIBE_S) as seen:
+            found = next(read_tables(seen.connection, [unquote(table)]), None)
+            return ref_of(self._config, seen, found) if found is not None else None
 
     def scan(self, request: ScanRequest) -> Scan:
         """Plan one SELECT."""

@@ -19,6 +19,7 @@ from hms_registry.domain.datasets import (
 from hms_registry.domain.names import Address
 from hms_sqlite.config import SqliteConfig
 from hms_sqlite.schema import Reference, TableInfo, read_references, read_tables
+from hms_sqlite.session import Snapshot
 from hms_sqlite.stamps import table_stamp
 from hms_sqlite.typing_rules import is_never_null, typed_columns
 
@@ -26,20 +27,21 @@ SCHEMA = "public"
 """SQLite's `main` is shown as PostgreSQL's `public`, so that SQL survives the move there."""
 
 
-def ref_of(config: SqliteConfig, connection: sqlite3.Connection, table: TableInfo) -> DatasetRef:
+def ref_of(config: SqliteConfig, snapshot: Snapshot, table: TableInfo) -> DatasetRef:
     """Make the ref of a table or view."""
     return DatasetRef(
         address=Address(config.source, SCHEMA, table.name),
         kind=DatasetKind.VIEW if table.kind == "view" else DatasetKind.TABLE,
-        stamp=table_stamp(table, typed_columns(connection, table)),
+        stamp=table_stamp(table, typed_columns(snapshot, table)),
         locator=table.name,
     )
 
 
 def describe_all(
-    config: SqliteConfig, connection: sqlite3.Connection, refs: Sequence[DatasetRef]
+    config: SqliteConfig, snapshot: Snapshot, refs: Sequence[DatasetRef]
 ) -> Iterator[DescribedDataset | Failure]:
     """Yield one result for each ref."""
+    connection = snapshot.connection
     names = [ref.locator for ref in refs]
     tables = {table.name: table for table in read_tables(connection, names)}
     references = read_references(connection, [name for name in names if name in tables])
@@ -53,17 +55,17 @@ def describe_all(
             yield Failure(subject=str(ref.address), reason=reason, address=ref.address)
         else:
             keys = _foreign_keys(config, references.get(table.name, ()), targets)
-            yield _describe(config, connection, ref, table, keys)
+            yield _describe(config, snapshot, ref, table, keys)
 
 
 def _describe(
     config: SqliteConfig,
-    connection: sqlite3.Connection,
+    snapshot: Snapshot,
     ref: DatasetRef,
     table: TableInfo,
     foreign_keys: tuple[ForeignKey, ...],
 ) -> DescribedDataset:
-    types = typed_columns(connection, table)
+    types = typed_columns(snapshot, table)
     columns = [
         Column(
             path=ColumnPath.of(column.name),

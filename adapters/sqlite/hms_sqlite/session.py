@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from hms_registry.errors import CredentialsRejected, ScanFailed, SourceUnreachab
 from hms_sqlite.config import SqliteConfig
 
 _STEPS = 20_000
+_SAMPLE_CALLS = 500  # ten million steps, about a second
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _HEADER = b"SQLite format 3\0"
 
@@ -84,13 +86,36 @@ def _open(config: SqliteConfig, mode: str) -> sqlite3.Connection:
     return connection
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A connection inside one read transaction, stopped when its time is up."""
+
+    connection: sqlite3.Connection
+    ends_at: float
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Bound what runs inside by its work, not its time: a guess must not depend on how busy the machine is."""
+        left = iter(range(_SAMPLE_CALLS))
+        self.connection.set_progress_handler(lambda: next(left, None) is None, _STEPS)
+        try:
+            yield
+        finally:
+            stop_after(self.connection, self.ends_at - time.monotonic())
+
+
 @contextmanager
-def snapshot(config: SqliteConfig, *, deadline_s: float) -> Iterator[sqlite3.Connection]:
-    """Yield a connection inside one read transaction, stopped when its time is up."""
+def snapshot(config: SqliteConfig, *, deadline_s: float) -> Iterator[Snapshot]:
+    """Open a snapshot; what fails inside is translated.
+
+    Raises:
+        SourceUnreachable, CredentialsRejected: as `check_file`.
+    """
+    ends_at = time.monotonic() + deadline_s
     with closing(connect(config)) as connection, unreachable(config):
         stop_after(connection, deadline_s)
         connection.execute("BEGIN")
-        yield connection
+        yield Snapshot(connection, ends_at)
 
 
 def stop_after(

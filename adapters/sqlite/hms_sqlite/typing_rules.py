@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from hms_registry.domain.names import always_quoted
 from hms_sqlite.schema import ColumnInfo, TableInfo
+from hms_sqlite.session import Snapshot
 
 SAMPLE_ROWS = 500
 _DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
@@ -59,7 +60,7 @@ def affinity(declared: str) -> Affinity:
         return Affinity.TEXT
     if not upper or "BLOB" in upper:
         return Affinity.BLOB
-    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
+    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):  # codespell:ignore
         return Affinity.REAL
     return Affinity.NUMERIC
 
@@ -74,22 +75,23 @@ def declared_type(declared: str) -> Typed | None:
     return {Affinity.INTEGER: BIGINT, Affinity.TEXT: VARCHAR, Affinity.REAL: DOUBLE}[found]
 
 
-def typed_columns(connection: sqlite3.Connection, table: TableInfo) -> tuple[Typed, ...]:
+def typed_columns(snapshot: Snapshot, table: TableInfo) -> tuple[Typed, ...]:
     """Type the columns of a table; one bounded query for all that have to be sampled."""
     columns = table.columns or ()
     fixed = {column.name: declared_type(column.declared) for column in columns}
     unknown = [column for column in columns if fixed[column.name] is None]
-    sampled = _sampled(connection, table, unknown) if unknown else {}
+    sampled = _sampled(snapshot, table, unknown) if unknown else {}
     return tuple(fixed[column.name] or sampled[column.name] for column in columns)
 
 
-def _sampled(connection: sqlite3.Connection, table: TableInfo, columns: Sequence[ColumnInfo]) -> Mapping[str, Typed]:
+def _sampled(snapshot: Snapshot, table: TableInfo, columns: Sequence[ColumnInfo]) -> Mapping[str, Typed]:
     names = ", ".join(always_quoted(column.name) for column in columns)
     sql = f"SELECT {names} FROM {always_quoted(table.name)} LIMIT {SAMPLE_ROWS}"  # noqa: S608 # quoted names
     try:
-        rows = connection.execute(sql).fetchall()
-    except (sqlite3.OperationalError, OverflowError):
-        rows = []  # not UTF-8, or a view that fails or takes too long: nothing is known
+        with snapshot.sampling():
+            rows = snapshot.connection.execute(sql).fetchall()
+    except sqlite3.OperationalError:
+        rows = []  # not UTF-8, or a view that fails or works too long: nothing is known
     values = zip(*rows, strict=True) if rows else ((),) * len(columns)
     return {
         column.name: guess(column.declared, [value for value in cells if value is not None])

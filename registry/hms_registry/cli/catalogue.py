@@ -149,7 +149,7 @@ def lineage(
     """Show what a dataset comes from, to the end; what you may not find is counted, not named."""
     from hms_registry.services.catalogue import get_view
     from hms_registry.services.catalogue import lineage as lineage_of
-    from hms_registry.services.lineage_views import lineage_json, lineage_lines, lineage_mermaid
+    from hms_registry.services.lineage.rendering import lineage_json, lineage_lines, lineage_mermaid
 
     with home_of(context).registry() as registry:
         asker = principal(registry, who)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_registry.cli.output import print_json, print_lines, print_table
+from hms_registry.cli.output import print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of
 
 if TYPE_CHECKING:
@@ -86,18 +86,23 @@ def _print_reports(reports: list[Report], *, as_json: bool) -> None:
     if as_json:
         print_json({"crawls": [report.as_dict() for report in reports]})
         return
-    names = ("listed", "new", "changed", "unchanged", "filtered", "failed", "gone", "suspect", "edges")
-    rows = [
-        (report.source, str(report.state), *(str(report.balance.as_dict()[name]) for name in names))
-        for report in reports
-    ]
-    print_table(("source", "state", *names), rows)
+    print_lines(_balance_line(report) for report in reports)
     for report in reports:
         if report.error:
             print_lines([f"{report.source}: {report.error}", *([f"  hint: {report.hint}"] if report.hint else [])])
         print_lines(f"{report.source}: failed: {failure.subject}: {failure.reason}" for failure in report.failures)
         if not report.balance.is_balanced:
             print_lines([f"{report.source}: the balance does not balance: something was lost; please report it"])
+
+
+def _balance_line(report: Report) -> str:
+    """One line that adds up: everything listed is on the right-hand side."""
+    balance = report.balance
+    accounted = " + ".join(
+        f"{getattr(balance, name)} {name}" for name in ("new", "changed", "unchanged", "filtered", "failed")
+    )
+    apart = f"{balance.gone} gone, {balance.suspect} suspect, {balance.edges} edges written"
+    return f"{report.source}: {report.state}: {balance.listed} listed = {accounted}; {apart}"
 
 
 def ingest(

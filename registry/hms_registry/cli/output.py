@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from hms_registry.errors import HmsError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PIPE_WIDTH = 160
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -20,7 +22,8 @@ def console() -> Console:
     """A console on stdout that takes nothing in data for markup."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 def inert(text: str) -> str:
@@ -42,7 +45,7 @@ def print_lines(lines: Iterable[str]) -> None:
     """Print text that may hold names, each line inert."""
     out = console()
     for line in lines:
-        out.print(inert(line))
+        out.print(inert(line), soft_wrap=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:

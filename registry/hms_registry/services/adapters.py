@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -39,6 +39,12 @@ def load_adapter(kind: str) -> type[Adapter]:
             f"{kind} support is not installed: {exc.name} is missing", hint=f"pip install 'hms-dta[{kind}]'"
         ) from exc
     return loaded
+
+
+def modules_of(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules that adapters of these kinds are in, as far as they are installed."""
+    installed = adapter_kinds()
+    return tuple(sorted({installed[kind].module for kind in kinds if kind in installed}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,149 +3,30 @@
 from __future__ import annotations
 
 import pickle
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from threading import Event
 
 import pyarrow as pa
 import pytest
 
-from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.crawls import ContainerListed, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct, Operator
 from hms_registry.errors import HmsError, ScanFailed, SourceUnreachable
-from hms_registry.ports.adapter import Adapter, Scan, ScanRequest, Scans, Scope
+from hms_registry.ports.adapter import Adapter, Scope
+from hms_registry.testing.harness import Harness, address_of, by_id
 from hms_registry.testing.oracle import select
-from hms_registry.testing.sample import SAMPLE_ROWS, SAMPLE_SCHEMA, Row
+from hms_registry.testing.predicates import PREDICATES, where
+from hms_registry.testing.sample import SAMPLE_ROWS, SAMPLE_SCHEMA
 
 CANARY = "canary-6f1c2e"
 """Stands for a secret: it occurs in the URL or options of a store that is not there, and in no error."""
 
 
-def _where(column: str, operator: Operator, *values: int | float | str | date) -> Conjunct:
-    return Conjunct(ColumnPath.of(column), operator, values)
-
-
-PREDICATES: tuple[tuple[Conjunct, ...], ...] = (
-    (_where("id", Operator.EQ, 7),),
-    (_where("id", Operator.NE, 7),),
-    (_where("lock", Operator.LT, 3),),
-    (_where("lock", Operator.LE, 3),),
-    (_where("lock", Operator.GT, 3),),
-    (_where("lock", Operator.GE, 3),),
-    (_where("lock", Operator.IN, 1, 3, 99),),
-    (_where("lock", Operator.IS_NULL),),
-    (_where("lock", Operator.IS_NOT_NULL),),
-    (_where("lock", Operator.NE, 3),),
-    (_where("tonnage", Operator.EQ, 12.5),),
-    (_where("tonnage", Operator.GT, 0.0),),
-    (_where("tonnage", Operator.NE, 0.0),),
-    (_where("tonnage", Operator.GT, 100),),
-    (_where("tonnage", Operator.IN, 12.5, -12.5, 0.0),),
-    (_where("vessel", Operator.EQ, "Algoma"),),
-    (_where("vessel", Operator.NE, "Algoma"),),
-    (_where("vessel", Operator.IN, "%", "_", "O'Neil"),),
-    (_where("vessel", Operator.LT, "Zz"),),
-    (_where("vessel", Operator.GE, "a"),),
-    (_where("vessel", Operator.IS_NULL),),
-    (_where("passed_on", Operator.EQ, date(2024, 1, 13)),),
-    (_where("passed_on", Operator.GE, date(2024, 2, 3)), _where("passed_on", Operator.LT, date(2024, 3, 2))),
-    (_where("passed_on", Operator.IS_NOT_NULL), _where("lock", Operator.IN, 0, 1), _where("id", Operator.GT, 40)),
-    (_where("id", Operator.EQ, 2**63),),
-    (_where("id", Operator.LT, 7.5),),
-)
-
-
-class AdapterContract(ABC):
-    """Subclass it as `TestMine(AdapterContract)` and say how to make the store; every `test_` comes with it.
-
-    The store holds one table with `SAMPLE_SCHEMA` and `SAMPLE_ROWS`.
-    """
-
-    adapter: type[Adapter]
-    odd_names: Sequence[str] = ()
-    """Names that the store can give a table; see `ODD_NAMES`."""
-
-    @abstractmethod
-    def make(self, folder: Path) -> None:
-        """Make the store with the sample table."""
-
-    @abstractmethod
-    def url(self, folder: Path) -> str:
-        """Return the store's URL."""
-
-    @abstractmethod
-    def sample_name(self) -> tuple[str, str]:
-        """Return schema and table of the sample."""
-
-    @abstractmethod
-    def add_table(self, folder: Path, name: str) -> str:
-        """Add a table of that name, of any schema; return what the table of its address must be."""
-
-    @abstractmethod
-    def change_schema(self, folder: Path) -> None:
-        """Give the sample a further column."""
-
-    @abstractmethod
-    def drop(self, folder: Path) -> None:
-        """Remove the sample."""
-
-    @abstractmethod
-    def dead_url(self, folder: Path, canary: str) -> str:
-        """Return the URL of a store that is not there, with *canary* in it where a secret would be."""
-
-    def options(self) -> Mapping[str, str]:
-        """Return the adapter's options."""
-        return {}
-
-    # Setting up
-
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        """A store with the sample."""
-        self.make(tmp_path)
-        return tmp_path
-
-    @pytest.fixture
-    def store(self, folder: Path) -> Iterator[Adapter]:
-        """An adapter of that store."""
-        opened = self.open(self.url(folder))
-        yield opened
-        opened.close()
-
-    def open(self, url: str) -> Adapter:
-        """Make an adapter as the product does."""
-        return self.adapter(self.adapter.config.from_url(source="src", url=url, options=self.options()))
-
-    def refs(self, adapter: Adapter) -> dict[Address, DatasetRef]:
-        """List the refs by address."""
-        return {item.address: item for item in adapter.discover(Scope()) if isinstance(item, DatasetRef)}
-
-    def sample(self, adapter: Adapter) -> DatasetRef:
-        """Find the sample."""
-        return self.refs(adapter)[Address("src", *self.sample_name())]
-
-    def request(self, adapter: Adapter, *columns: str, **asked: object) -> ScanRequest:
-        """Ask for columns of the sample; for all of them without any name."""
-        names = columns or tuple(SAMPLE_SCHEMA.names)
-        schema = pa.schema([SAMPLE_SCHEMA.field(name) for name in names])
-        return replace(ScanRequest(ref=self.sample(adapter), columns=names, schema=schema), **asked)  # type: ignore[arg-type] # fields of the request
-
-    def scan(self, adapter: Adapter, request: ScanRequest) -> Scan:
-        """Plan a scan; an adapter that cannot is not asked further."""
-        if not isinstance(adapter, Scans):
-            pytest.skip("this adapter does not scan")
-        return adapter.scan(request)
-
-    def read(self, scan: Scan) -> list[Row]:
-        """Read a scan whole."""
-        rows: list[Row] = scan.open_reader().read_all().to_pylist()
-        return rows
+class AdapterContract(Harness):
+    """Subclass it as `TestMine(AdapterContract)` and say how to make the store; every `test_` comes with it."""
 
     # Reaching it
 
@@ -294,7 +175,7 @@ class AdapterContract(ABC):
 
     def test_a_limit_that_is_applied_stops_and_comes_after_the_predicate(self, store: Adapter) -> None:
         """A limit is exact if the adapter says so, and then nothing of the predicate is left."""
-        predicate = (_where("lock", Operator.EQ, 3),)
+        predicate = (where("lock", Operator.EQ, 3),)
         matching = select(SAMPLE_ROWS, predicate)
 
         scan = self.scan(store, self.request(store, predicate=predicate, limit=2))
@@ -354,18 +235,3 @@ class AdapterContract(ABC):
 
         assert isinstance(caught.value, ScanFailed | SourceUnreachable)
         assert caught.value.hint
-
-
-def address_of(result: DescribedDataset | Failure) -> Address:
-    """Return which ref a result is for."""
-    address = result.address if isinstance(result, Failure) else result.ref.address
-    assert address is not None
-    return address
-
-
-def by_id(rows: list[Row]) -> list[Row]:
-    """Sort rows as the sample is."""
-    return sorted(rows, key=lambda row: str(row["id"]).zfill(9))
-
-
-__all__ = ["CANARY", "PREDICATES", "AdapterContract", "address_of", "by_id"]

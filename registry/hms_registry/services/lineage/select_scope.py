@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from hms_registry.services.relations import NOTHING, Output, Relation, Scope, Sources, unknown
+from hms_registry.services.lineage.relations import NOTHING, Output, Relation, Scope, Sources, unknown
 
 if TYPE_CHECKING:
-    from hms_registry.services.column_origins import Names, Resolver
+    from hms_registry.services.lineage.column_origins import Names, Resolver
 
 # What is left of a SELECT are its conditions: WHERE, GROUP BY, HAVING, windows, ORDER BY, DISTINCT ON, LIMIT.
 _NOT_CONDITIONS = frozenset({"with_", "expressions", "from_", "joins", "laterals", "kind", "hint", "locks", "into"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge
 from hms_registry.services.catalogue import Lineage, View
-from hms_registry.services.lineage_tree import Branch, Direction, lineage_tree, mermaid
+from hms_registry.services.lineage.tree import Branch, Direction, lineage_tree, mermaid
 
 
 def lineage_lines(graph: Lineage) -> list[str]:
@@ -19,7 +19,7 @@ def lineage_lines(graph: Lineage) -> list[str]:
         else:
             text = _name(graph, branch.dataset)
             if branch.depth and (used := columns.get(branch.dataset)):
-                text += f"  ({', '.join(used)})"
+                text += f"  ({used})"
         lines.append("  " * branch.depth + ("└ " if branch.depth else "") + text + (" ↑" if branch.is_repeated else ""))
     if len(lines) == 1:
         lines.append("  nothing is known to be " + ("upstream" if direction == "up" else "downstream"))
@@ -90,11 +90,18 @@ def _edge(graph: Lineage, edge: Edge) -> dict[str, object]:
     }
 
 
-def _columns_of(graph: Lineage, direction: Direction) -> dict[DatasetId, list[str]]:
-    """Return for each dataset its columns that carry values on, as far as the person may see them."""
-    used: dict[DatasetId, dict[str, None]] = {}
+def _columns_of(graph: Lineage, direction: Direction) -> dict[DatasetId, str]:
+    """Write for each dataset which of its columns lead on, as far as the person may see them: those that carry
+    values, and going up also those that only decide which rows there are."""
+    carry: dict[DatasetId, set[str]] = {}
+    decide: dict[DatasetId, set[str]] = {}
     for edge in graph.edges:
         ends = (edge.upstream, edge.upstream_column) if direction == "up" else (edge.downstream, edge.downstream_column)
-        if ends[1] is not None and edge.downstream_column is not None and _is_shown(graph, edge):
-            used.setdefault(ends[0], {})[ends[1]] = None
-    return {dataset: sorted(columns) for dataset, columns in used.items()}
+        if ends[1] is not None and _is_shown(graph, edge):
+            (decide if edge.downstream_column is None else carry).setdefault(ends[0], set()).add(ends[1])
+    texts = {}
+    for dataset in {**carry, **decide}:
+        values = sorted(carry.get(dataset, ()))
+        rows = sorted(decide.get(dataset, set()) - carry.get(dataset, set()))
+        texts[dataset] = "; ".join(filter(None, (", ".join(values), f"rows by {', '.join(rows)}" if rows else "")))
+    return texts

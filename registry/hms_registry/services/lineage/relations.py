@@ -9,6 +9,7 @@ from typing import TypeAlias
 from sqlglot import exp
 
 from hms_registry.domain.datasets import Dataset, DatasetId
+from hms_registry.domain.names import Address
 
 Source: TypeAlias = tuple[DatasetId, str | None]
 """A dataset and its column, byte-exact; None = the dataset as a whole."""
@@ -54,17 +55,33 @@ class NameRules:
         return self.dialect == "sqlite"
 
 
-def lookup_among(datasets: Iterable[Dataset], *, dialect: str) -> Lookup:
-    """Return a lookup over the datasets of one source that compares names as *dialect* does.
+def lookup_by_address(
+    addresses: Iterable[Address], *, dialect: str, find: Callable[[Address], Dataset | None]
+) -> Lookup:
+    """Return a lookup over the addresses of one source that compares names as *dialect* does.
 
-    Two datasets that are one name to the dialect are none: a wrong edge is worse than an unknown one.
+    Two addresses that are one name to the dialect are none: a wrong edge is worse than an unknown one.
+
+    Args:
+        find: gets the dataset of an address, when it is asked for.
     """
     rules = NameRules(dialect)
-    known: dict[tuple[str, str], Dataset | None] = {}
-    for dataset in datasets:
-        key = (rules.stored(dataset.address.schema), rules.stored(dataset.address.table))
-        known[key] = None if key in known else dataset
-    return lambda schema, table: known.get((rules.stored(schema), rules.stored(table)))
+    known: dict[tuple[str, str], Address | None] = {}
+    for address in addresses:
+        key = (rules.stored(address.schema), rules.stored(address.table))
+        known[key] = None if key in known else address
+
+    def lookup(schema: str, table: str) -> Dataset | None:
+        address = known.get((rules.stored(schema), rules.stored(table)))
+        return find(address) if address is not None else None
+
+    return lookup
+
+
+def lookup_among(datasets: Iterable[Dataset], *, dialect: str) -> Lookup:
+    """Return `lookup_by_address` over datasets that are at hand."""
+    by_address = {dataset.address: dataset for dataset in datasets}
+    return lookup_by_address(by_address, dialect=dialect, find=by_address.get)
 
 
 @dataclass(frozen=True, slots=True)

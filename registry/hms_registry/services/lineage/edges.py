@@ -12,11 +12,19 @@ from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, Descr
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.errors import SqlInvalid
 from hms_registry.ports.adapter import ViewDefinition
-from hms_registry.services.column_origins import Names, OutOfTime, Resolver
-from hms_registry.services.relations import Lookup, NameRules, Output, Relation, Source, lookup_among
-from hms_registry.services.view_sql import ViewQuery, parse_view
+from hms_registry.services.lineage.column_origins import Names, OutOfTime, Resolver
+from hms_registry.services.lineage.relations import (
+    Lookup,
+    NameRules,
+    Output,
+    Relation,
+    Source,
+    lookup_among,
+    lookup_by_address,
+)
+from hms_registry.services.lineage.view_sql import ViewQuery, parse_view
 
-__all__ = ["ParsedLineage", "edges_of", "lookup_among", "reference_edges"]
+__all__ = ["Lookup", "ParsedLineage", "edges_of", "lookup_among", "lookup_by_address", "reference_edges"]
 
 DEADLINE_S = 0.5
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from hms_registry.domain.datasets import Dataset, DatasetState
-from hms_registry.services.relations import NOTHING, Lookup, NameRules, Output, Relation, Scope, unknown
-from hms_registry.services.select_scope import SelectScope
+from hms_registry.services.lineage.relations import NOTHING, Lookup, NameRules, Output, Relation, Scope, unknown
+from hms_registry.services.lineage.select_scope import SelectScope
 
 
 class OutOfTime(Exception):

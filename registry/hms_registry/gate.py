@@ -1,0 +1,66 @@
+"""The gate before every route: who may talk to a loopback server at all, and how much they may send."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_BODY_BYTES = 256 << 10
+
+
+class Gate:
+    """Refuses a Host or Origin that is not loopback (403), and a body beyond 256 KiB (413), before any route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if not _is_local(f"//{headers.get('host', '')}"):
+            await _refuse(send, 403, "the Host header names another machine", "call it as 127.0.0.1 or localhost")
+        elif any(not _is_local(origin) for origin in headers.getlist("origin")):
+            await _refuse(send, 403, "a page of another site called", "call it from a program, or a page it serves")
+        elif _is_too_long(headers.get("content-length")):
+            await _refuse(send, 413, "the request is larger than 256 KiB", "send one query")
+        else:
+            await self._app(scope, _bounded(receive), send)
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def _is_too_long(length: str | None) -> bool:
+    return length is not None and (not length.isdecimal() or int(length) > _BODY_BYTES)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Hand out a body no further than the bound; a longer one, sent in chunks, arrives as a disconnect."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        return message if seen <= _BODY_BYTES else {"type": "http.disconnect"}
+
+    return bounded
+
+
+async def _refuse(send: Send, status: int, message: str, hint: str) -> None:
+    body = json.dumps({"error": {"code": "refused", "message": message, "hint": hint}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""Lineage: what the SQL of views says (`edges`), walked (`tree`) and shown (`rendering`)."""

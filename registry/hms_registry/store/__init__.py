@@ -1,0 +1,28 @@
+"""The catalogue's database. Opening it imports SQLAlchemy, so importing this package must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hms_registry.ports.catalogue import Catalogue
+
+__all__ = ["open_catalogue"]
+
+
+def open_catalogue(url: str) -> Catalogue:
+    """Open a catalogue, creating it or bringing it to this release's schema where needed.
+
+    Args:
+        url: `sqlite:///PATH`, where PATH is taken as it is written (nothing in it is decoded), or `sqlite://` for
+            one in memory that nobody else sees.
+
+    Raises:
+        SettingsInvalid: the URL is none of these, or names a database that is not a catalogue.
+        CatalogueTooNew: a newer release wrote it.
+        CatalogueUnavailable, CatalogueCorrupt
+    """
+    from hms_registry.store.engine import open_engine
+    from hms_registry.store.unit import SqlCatalogue
+
+    return SqlCatalogue(open_engine(url))

@@ -1,0 +1,228 @@
+"""JSON and domain objects, both ways. Canonical: equal objects are equal text, so text can be hashed and compared.
+
+ASCII only: `json` then carries any Python string through, also what is not valid Unicode, and NUL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from hms_registry.domain.columns import ARRAY, ArrayStep, Column, ColumnPath, PrivacyTier
+from hms_registry.domain.datasets import (
+    DatasetKind,
+    DatasetRef,
+    DescribedDataset,
+    ForeignKey,
+    Observation,
+    Stamp,
+)
+from hms_registry.domain.names import Address
+
+_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+_NULLABLE, _GUESSED, _PARTITION, _DECLASSIFIED = 1, 2, 4, 8
+_ONE = Decimal(1)
+
+
+def dump(value: object) -> str:
+    """Write *value* as canonical JSON."""
+    return _encoder.encode(value)
+
+
+def digest(text: str) -> str:
+    """Return 128 bits of SHA-256, hex: short enough for an index, long enough to never collide."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def bindable(text: str) -> str:
+    """Return *text* as a database takes it: what is not valid Unicode in it is spelled out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def time_text(value: datetime) -> str:
+    """Write a time as text of one width, so that it sorts; a time without a zone is taken for UTC."""
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds")
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Read back `time_text`."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _present(document: dict[str, object]) -> dict[str, object]:
+    """Leave out what says nothing: most columns and datasets say little, and there are many of them."""
+    return {key: value for key, value in document.items() if value not in (None, "", [], {}, False)}
+
+
+def _path(path: ColumnPath) -> object:
+    if len(path.segments) == 1:
+        return path.name
+    return [0 if isinstance(segment, ArrayStep) else segment for segment in path.segments]
+
+
+def _parse_path(value: str | list[str | int]) -> ColumnPath:
+    if isinstance(value, str):
+        return ColumnPath((value,))
+    return ColumnPath(tuple(segment if isinstance(segment, str) else ARRAY for segment in value))
+
+
+def column_document(column: Column) -> list[object]:
+    """Write a column as a short list; what people said of it comes last, and only if they did."""
+    flags = (
+        _NULLABLE * column.is_nullable
+        | _GUESSED * column.is_guessed
+        | _PARTITION * column.is_partition_key
+        | _DECLASSIFIED * column.is_declassified
+    )
+    short: list[object] = [_path(column.path), column.trino_type, column.native_type, column.arrow_type, flags]
+    said = _present(
+        {
+            "unit": column.unit,
+            "scale": None if column.scale == _ONE else str(column.scale),
+            "description": column.description,
+            "tags": sorted(column.tags),
+            "tier": None if column.privacy_tier is None else column.privacy_tier.name,
+        }
+    )
+    return [*short, said] if said else short
+
+
+def parse_column(document: list[object]) -> Column:
+    """Read back `column_document`."""
+    path, trino_type, native_type, arrow_type, flags, *rest = document
+    said = rest[0] if rest else {}
+    assert isinstance(path, str | list) and isinstance(flags, int) and isinstance(said, dict)
+    tier = said.get("tier")
+    return Column(
+        path=_parse_path(path),
+        trino_type=str(trino_type),
+        native_type=str(native_type),
+        arrow_type=str(arrow_type),
+        is_nullable=bool(flags & _NULLABLE),
+        is_guessed=bool(flags & _GUESSED),
+        is_partition_key=bool(flags & _PARTITION),
+        is_declassified=bool(flags & _DECLASSIFIED),
+        unit=said.get("unit", ""),
+        scale=Decimal(said.get("scale", 1)),
+        description=said.get("description", ""),
+        tags=frozenset(said.get("tags", ())),
+        privacy_tier=None if tier is None else PrivacyTier[tier],
+    )
+
+
+def dump_schema(
+    columns: Sequence[Column], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]
+) -> dict[str, object]:
+    """Write what a version holds."""
+    return _present(
+        {
+            "columns": [column_document(column) for column in columns],
+            "primary_key": list(primary_key),
+            "foreign_keys": [
+                [list(key.columns), list(_parts(key.target)), list(key.target_columns)] for key in foreign_keys
+            ],
+        }
+    )
+
+
+def parse_schema(
+    document: Mapping[str, list[list[object]]],
+) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[ForeignKey, ...]]:
+    """Read back `dump_schema`."""
+    return (
+        tuple(parse_column(column) for column in document.get("columns", ())),
+        tuple(str(name) for name in document.get("primary_key", ())),
+        tuple(_foreign_key(key) for key in document.get("foreign_keys", ())),
+    )
+
+
+def _foreign_key(document: list[object]) -> ForeignKey:
+    columns, target, target_columns = document
+    assert isinstance(columns, list) and isinstance(target, list) and isinstance(target_columns, list)
+    return ForeignKey(columns=tuple(columns), target=Address(*target), target_columns=tuple(target_columns))
+
+
+def _parts(address: Address) -> tuple[str, str, str]:
+    return (address.source, address.schema, address.table)
+
+
+def schema_hash(columns: Sequence[Column], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> str:
+    """Return what tells one version from the next: paths, types, nullability, keys, and their order.
+
+    The Arrow type is left out: it is how a scan spells the type, and a new driver may spell it otherwise.
+    """
+    kept = [
+        [_path(column.path), column.trino_type, column.native_type, column.is_nullable, column.is_partition_key]
+        for column in columns
+    ]
+    keys = [[list(key.columns), _parts(key.target), list(key.target_columns)] for key in foreign_keys]
+    return digest(dump([kept, list(primary_key), keys]))
+
+
+def dump_described(described: DescribedDataset) -> str:
+    """Write what an adapter said, but for what has columns of its own: address, stamp, locator, observation."""
+    document = dump_schema(described.columns, described.primary_key, described.foreign_keys)
+    document |= _present(
+        {
+            "kind": described.ref.kind.value,
+            "description": described.description,
+            "owner": described.owner,
+            "location": described.location,
+            "format": described.format,
+            "unreadable": not described.is_readable,
+            "findings": list(described.findings),
+            "properties": dict(described.properties),
+        }
+    )
+    return dump(document)
+
+
+def parse_described(
+    text: str, *, address: Address, stamp: str | None, locator: str, observation: str
+) -> DescribedDataset:
+    """Read back `dump_described`."""
+    document = json.loads(text)
+    columns, primary_key, foreign_keys = parse_schema(document)
+    return DescribedDataset(
+        ref=DatasetRef(
+            address=address,
+            kind=DatasetKind(document["kind"]),
+            stamp=None if stamp is None else Stamp(stamp),
+            locator=locator,
+        ),
+        columns=columns,
+        primary_key=primary_key,
+        foreign_keys=foreign_keys,
+        description=document.get("description", ""),
+        owner=document.get("owner", ""),
+        location=document.get("location", ""),
+        format=document.get("format", ""),
+        is_readable=not document.get("unreadable", False),
+        observation=parse_observation(observation),
+        findings=tuple(document.get("findings", ())),
+        properties=MappingProxyType(document.get("properties", {})),
+    )
+
+
+def dump_observation(observation: Observation) -> str:
+    """Write an observation."""
+    at = observation.modified_at
+    counts = [observation.row_count, observation.is_estimate, observation.size_bytes, observation.file_count]
+    return dump([*counts, None if at is None else time_text(at)])
+
+
+def parse_observation(text: str) -> Observation:
+    """Read back `dump_observation`."""
+    row_count, is_estimate, size_bytes, file_count, modified_at = json.loads(text)
+    return Observation(
+        row_count=row_count,
+        is_estimate=is_estimate,
+        size_bytes=size_bytes,
+        file_count=file_count,
+        modified_at=parse_time(modified_at),
+    )

@@ -1,0 +1,158 @@
+"""What policies see of the columns of a dataset. Pure, and the second half of `labels`.
+
+A column comes from those columns that an edge names. An edge from a whole dataset hands on the labels of that
+dataset and of no column. An edge that ends at the dataset as a whole (a filter, a join key) touches no column.
+Where an origin is unknown, a column that no edge explains may hold anything, so it takes every column of every
+upstream; so does an edge that names a column which is not there any more. `same_data` goes both ways, from column
+to column of the same name where the edge names none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.domain.labels import ColumnLabels, DatasetLabels
+from hms_registry.store.components import components
+from hms_registry.store.label_documents import dump_column_labels, dump_dataset_labels
+from hms_registry.store.labels import ColumnFacts, Facts, Walk, bare, settle
+
+Node = tuple[DatasetId, str]
+End = tuple[DatasetId, str | None]
+Origin = tuple[DatasetLabels, ColumnLabels]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEdges:
+    """Edges by where they end: at a column, or (twins) at all columns that have a namesake."""
+
+    into: Mapping[Node, Sequence[End]] = field(default_factory=dict)
+    twins: Mapping[DatasetId, Sequence[DatasetId]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, edges: Iterable[Edge]) -> ColumnEdges:
+        """Sort edges by where they end."""
+        into: dict[Node, list[End]] = defaultdict(list)
+        twins: dict[DatasetId, list[DatasetId]] = defaultdict(list)
+        for edge in edges:
+            is_same = edge.kind is EdgeKind.SAME_DATA
+            if edge.downstream_column is not None:
+                into[edge.downstream, edge.downstream_column].append((edge.upstream, edge.upstream_column))
+            if is_same and edge.upstream_column is not None:
+                into[edge.upstream, edge.upstream_column].append((edge.downstream, edge.downstream_column))
+            if is_same and edge.upstream_column is None and edge.downstream_column is None:
+                twins[edge.downstream].append(edge.upstream)
+                twins[edge.upstream].append(edge.downstream)
+        return cls(into, twins)
+
+
+def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) -> dict[Node, ColumnLabels]:
+    """Label the columns of the datasets of one component; the datasets themselves are done."""
+    if len(group) == 1 and not walk.upstreams[group[0]]:
+        return _label_plain(walk.facts[group[0]], walk.done[group[0]].privacy_tier, walk.mentions)
+    names = {each: list(walk.facts[each].columns) for each in group}
+    for each in group:
+        for upstream in walk.upstreams[each]:
+            names.setdefault(upstream, [name for name, _ in walk.done[upstream].columns])
+    ends = {
+        (each, name): list(_ends(walk.facts[each], name, walk.upstreams[each], edges, names))
+        for each in group
+        for name in walk.facts[each].columns
+    }
+    inner = {node: [(one, name) for one, name in found if name and one in group] for node, found in ends.items()}
+    result: dict[Node, ColumnLabels] = {}
+    for members in components(inner):
+        result.update(_settle(members, _handed(members, ends, walk, result), walk))
+    return result
+
+
+def _label_plain(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> dict[Node, ColumnLabels]:
+    """Label the columns of a dataset that comes from nothing: nearly all of them, so it takes the short way."""
+    return {
+        (facts.id, name): ColumnLabels(
+            name=name if name in mentions else "",
+            tags=column.tags,
+            privacy_tier=tier if column.tier is None else column.tier,
+        )
+        for name, column in facts.columns.items()
+    }
+
+
+def _ends(
+    facts: Facts,
+    name: str,
+    upstreams: Sequence[DatasetId],
+    edges: ColumnEdges,
+    names: Mapping[DatasetId, Sequence[str]],
+) -> Iterator[End]:
+    """Yield what a column comes from directly; (dataset, None) = a dataset as a whole."""
+    if facts.columns[name].is_declassified:
+        return
+    found = [end for end in edges.into.get((facts.id, name), ()) if end[0] in upstreams]
+    for twin in edges.twins.get(facts.id, ()):
+        if twin in upstreams:
+            found += [(twin, other) for other in names[twin] if other.lower() == name.lower()]
+    if not found and facts.has_unknown:
+        found = [(upstream, "\0") for upstream in upstreams]  # no column is named so: see below
+    for upstream, column in found:
+        if column is None or column in names[upstream]:
+            yield upstream, column
+        else:
+            yield upstream, None
+            yield from ((upstream, other) for other in names[upstream])
+
+
+def _handed(
+    members: Sequence[Node],
+    ends: Mapping[Node, Sequence[End]],
+    walk: Walk,
+    result: Mapping[Node, ColumnLabels],
+) -> list[Origin]:
+    """List what follows to the columns of one component from the outside."""
+    inside = set(members)
+    handed: dict[Origin, None] = {}
+    for dataset_id, name in dict.fromkeys(end for node in members for end in ends[node]):
+        labels = walk.done[dataset_id]
+        if name is None:
+            whole = (bare(labels), *labels.origins)
+            handed.update({(each, ColumnLabels(privacy_tier=each.privacy_tier)): None for each in whole})
+        elif (dataset_id, name) not in inside:
+            column = result.get((dataset_id, name)) or _find(labels, name)
+            handed[bare(labels), replace(column, origins=())] = None
+            handed.update(dict.fromkeys(column.origins))
+    return list(handed)
+
+
+def _find(labels: DatasetLabels, name: str) -> ColumnLabels:
+    return next(column for each, column in labels.columns if each == name)
+
+
+def _settle(members: Sequence[Node], handed: Sequence[Origin], walk: Walk) -> dict[Node, ColumnLabels]:
+    def column(node: Node) -> ColumnFacts:
+        return walk.facts[node[0]].columns[node[1]]
+
+    def own(node: Node, tier: PrivacyTier) -> Origin:
+        name = node[1] if node[1] in walk.mentions else ""
+        return bare(walk.done[node[0]]), ColumnLabels(name=name, tags=column(node).tags, privacy_tier=tier)
+
+    outcome = settle(
+        members,
+        handed,
+        tier_of=lambda origin: origin[1].privacy_tier,
+        stated=lambda node: column(node).tier,
+        bound=lambda node: None if column(node).is_declassified else walk.bounds.get(node[0]),
+        fallback=lambda node: walk.done[node[0]].privacy_tier,
+        own=own,
+    )
+    return {
+        node: replace(labels, origins=tuple(sorted(origins, key=_order)))
+        for node, ((_, labels), origins) in outcome.items()
+    }
+
+
+def _order(origin: Origin) -> tuple[str, str]:
+    return dump_dataset_labels(origin[0]), dump_column_labels(origin[1])

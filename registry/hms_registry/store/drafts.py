@@ -1,0 +1,206 @@
+"""Drafts: what registering one dataset would write, computed first, so that a whole batch is written at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, bindparam, insert, select, update
+
+from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset
+from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.sources import Source
+from hms_registry.ports.catalogue import Registered
+from hms_registry.store import codec, tables
+from hms_registry.store.indexing import Indexed, reindex_datasets
+from hms_registry.store.labelling import Outcome, current_mentions, facts_of, label_batch, store_labels
+from hms_registry.store.merge import Merged, merge
+from hms_registry.store.naming import assign_names
+from hms_registry.store.session import Session
+
+_datasets = tables.datasets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One dataset, about to be written.
+
+    Attributes:
+        row: as it is in the database; None = new.
+        values: of its row, as described.
+        has_news: its schema or its facts differ; else only stamp, locator, observation or state do.
+    """
+
+    id: DatasetId
+    row: Row[Any] | None
+    merged: Merged
+    source: Source
+    values: dict[str, Any]
+    version: int
+    outcome: Literal["new", "changed", "unchanged"]
+    has_news: bool
+
+    @property
+    def address(self) -> Address:
+        return self.merged.described.ref.address
+
+    @property
+    def has_new_version(self) -> bool:
+        return self.row is None or self.version != self.row.version
+
+    @property
+    def result(self) -> Registered:
+        """What the caller is told."""
+        return Registered(dataset_id=self.id, address=self.address, outcome=self.outcome, version=self.version)
+
+
+def draft(
+    described: DescribedDataset,
+    row: Row[Any] | None,
+    *,
+    manifest: Manifest | None,
+    source: Source,
+    is_restated: bool = False,
+) -> Draft:
+    """Compare *described*, under its manifest, with the row that is there.
+
+    Args:
+        is_restated: the manifest is another than the one that the row is under.
+    """
+    merged = merge(described, manifest, source)
+    schema = merged.described
+    stamp = described.ref.stamp
+    values = {
+        "described": codec.dump_described(described),
+        "schema_hash": codec.schema_hash(schema.columns, schema.primary_key, schema.foreign_keys),
+        "stamp": None if stamp is None else codec.bindable(stamp),
+        "locator": codec.dump(described.ref.locator),
+        "observation": codec.dump_observation(described.observation),
+        "state": DatasetState.PRESENT.value,
+    }
+    if row is None:
+        identity = DatasetId(secrets.token_hex(16))
+        return Draft(
+            id=identity, row=None, merged=merged, source=source, values=values, version=1, outcome="new", has_news=True
+        )
+    if is_restated:
+        values["state"] = row.state
+    is_same = not is_restated and all(row._mapping[key] == value for key, value in values.items())
+    return Draft(
+        id=DatasetId(row.id),
+        row=row,
+        merged=merged,
+        source=source,
+        values=values,
+        version=row.version + (values["schema_hash"] != row.schema_hash),
+        outcome="unchanged" if is_same else "changed",
+        has_news=is_restated or values["described"] != row.described or values["schema_hash"] != row.schema_hash,
+    )
+
+
+def write_drafts(session: Session, drafts: Sequence[Draft]) -> None:
+    """Write datasets, versions, labels, search entries and events. A fixed number of statements."""
+    session.touch(each.source.name for each in drafts)
+    for each in drafts:
+        _emit(session, each)
+    fresh = [each for each in drafts if each.row is None]
+    changed = [each for each in drafts if each.row is not None]
+    if fresh:
+        _insert(session, fresh)
+    if changed:
+        _update(session, changed)
+    _insert_versions(session, [each for each in drafts if each.has_new_version])
+
+
+def _emit(session: Session, each: Draft) -> None:
+    facts = {"address": str(each.address), "version": str(each.version)}
+    if each.row is None:
+        session.emit("DatasetRegistered", each.id, **facts)
+        return
+    if each.row.state == DatasetState.GONE.value and each.values["state"] != each.row.state:
+        session.emit("DatasetReturned", each.id, **facts)
+    if each.has_new_version:
+        session.emit("SchemaChanged", each.id, **facts)
+    elif each.has_news:
+        session.emit("DatasetChanged", each.id, **facts)
+
+
+def _insert(session: Session, drafts: Sequence[Draft]) -> None:
+    names = assign_names(session, [each.address for each in drafts])
+    facts = {each.id: facts_of(each.id, each.merged, each.source) for each in drafts}
+    outcomes, others = label_batch(session, facts, mentions=current_mentions(session), are_new=True)
+    session.write(
+        insert(_datasets), [_new_row(session, each, names[each.address], outcomes[each.id]) for each in drafts]
+    )
+    store_labels(session, others, outcomes)
+    ids = [each.id for each in drafts]
+    found = session.read(select(_datasets.c.id, _datasets.c.number).where(session.dialect.among(_datasets.c.id, ids)))
+    numbers = {row.id: row.number for row in found}
+    indexed = [
+        Indexed(numbers[each.id], names[each.address], each.merged, outcomes[each.id].interned) for each in drafts
+    ]
+    reindex_datasets(session, indexed, are_new=True)
+
+
+def _new_row(session: Session, each: Draft, name: TrinoName, outcome: Outcome) -> dict[str, object]:
+    address = each.address
+    return {
+        **each.values,
+        **outcome.values,
+        "id": each.id,
+        "source": address.source,
+        "schema_name": address.schema,
+        "table_name": address.table,
+        "address": str(address),
+        "trino_schema": name.schema,
+        "trino_table": name.table,
+        "version": 1,
+        "epoch": session.next_epoch,
+    }
+
+
+def _update(session: Session, drafts: Sequence[Draft]) -> None:
+    news = [each for each in drafts if each.has_news]
+    outcomes: dict[DatasetId, Outcome] = {}
+    if news:
+        facts = {each.id: facts_of(each.id, each.merged, each.source) for each in news}
+        outcomes, others = label_batch(session, facts, mentions=current_mentions(session))
+        store_labels(session, others, outcomes)
+    rows = []
+    for each in drafts:
+        assert each.row is not None
+        labels = {key: each.row._mapping[key] for key in ("class_id", "column_classes", "strictest_tier")}
+        labels |= outcomes[each.id].values if each.has_news else {}
+        rows.append({**each.values, **labels, "version": each.version, "epoch": session.next_epoch, "of_id": each.id})
+    session.write(update(_datasets).where(_datasets.c.id == bindparam("of_id")), rows)
+    reindex_datasets(session, [_indexed(each, outcomes[each.id]) for each in news])
+
+
+def _indexed(each: Draft, outcome: Outcome) -> Indexed:
+    row = each.row
+    assert row is not None
+    name = TrinoName(row.source, row.trino_schema, row.trino_table)
+    return Indexed(row.number, name, each.merged, outcome.interned)
+
+
+def _insert_versions(session: Session, drafts: Sequence[Draft]) -> None:
+    if not drafts:
+        return
+    at = codec.time_text(session.now)
+    rows = []
+    for each in drafts:
+        schema = each.merged.described
+        document = codec.dump_schema(schema.columns, schema.primary_key, schema.foreign_keys)
+        rows.append(
+            {
+                "dataset_id": each.id,
+                "number": each.version,
+                "document": codec.dump(document),
+                "epoch": session.next_epoch,
+                "created_at": at,
+            }
+        )
+    session.write(insert(tables.versions), rows)

@@ -1,0 +1,112 @@
+"""From a URL to an engine on a catalogue of this release's schema. Alembic is imported only if it has work to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, SettingsInvalid
+from hms_registry.store.dialect import Dialect
+from hms_registry.store.sqlite import Sqlite
+
+REVISIONS: Final = ("0001",)
+"""Every revision under `migrations/versions`, oldest first; the last one is this release's."""
+
+WRITES: Final = "hms_writes"
+_SQLITE: Final = "sqlite://"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine, and what is particular to its database."""
+
+    engine: Engine
+    dialect: Dialect
+
+    def connect(self, *, writes: bool) -> Connection:
+        """Return a connection whose transactions begin as they should.
+
+        Raises:
+            CatalogueUnavailable, CatalogueCorrupt
+        """
+        try:
+            return self.engine.connect().execution_options(**{WRITES: writes})
+        except PoolTimeout as exc:
+            raise CatalogueUnavailable(
+                f"{self.dialect} has too many units open", hint="let some of them end first"
+            ) from exc
+
+
+def open_engine(url: str) -> Opened:
+    """Open the catalogue at *url*, see `open_catalogue`."""
+    if not url.startswith(_SQLITE):
+        raise SettingsInvalid("a catalogue is named by sqlite:///PATH", hint="or sqlite:// for one in memory")
+    rest = url.removeprefix(_SQLITE)
+    if rest and (not rest.startswith("/") or len(rest) == 1 or "\0" in rest):
+        raise SettingsInvalid(f"{url!r} names no file", hint="write sqlite:///PATH, or sqlite:// for one in memory")
+    path = Path(rest[1:]).absolute() if rest else None
+    dialect: Dialect = Sqlite(path)
+    if path is None or not path.exists():
+        dialect.create()
+    opened = Opened(_wire(dialect), dialect)
+    try:
+        _bring_to_head(opened)
+    except BaseException:
+        opened.engine.dispose()
+        raise
+    return opened
+
+
+def _wire(dialect: Dialect) -> Engine:
+    engine = dialect.engine()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        dialect.begin(connection, writes=connection.get_execution_options().get(WRITES, False))
+
+    @event.listens_for(engine, "handle_error")
+    def translate(context: ExceptionContext) -> None:
+        """The one seam for driver errors."""
+        raise dialect.error(context.original_exception) from context.original_exception
+
+    return engine
+
+
+def _bring_to_head(opened: Opened) -> None:
+    with opened.connect(writes=False) as connection:
+        revision = _revision(connection, opened.dialect)
+    if revision == REVISIONS[-1]:
+        return
+    from hms_registry.store.upgrade import upgrade
+
+    opened.dialect.create()
+    with opened.connect(writes=True) as connection, connection.begin():
+        if _revision(connection, opened.dialect) != REVISIONS[-1]:  # another process may have been faster
+            upgrade(connection)
+
+
+def _revision(connection: Connection, dialect: Dialect) -> str | None:
+    """Return the revision of the schema; None = an empty database.
+
+    Raises:
+        CatalogueTooNew, SettingsInvalid
+    """
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return None
+    if "alembic_version" not in tables or "epoch" not in tables:
+        raise SettingsInvalid(
+            f"{dialect} holds other tables and is no catalogue", hint="name another file; this one was left as it is"
+        )
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if revision is not None and revision not in REVISIONS:
+        raise CatalogueTooNew(
+            f"{dialect} was written by a newer release (schema {revision}, this one knows up to {REVISIONS[-1]})",
+            hint="install that release or a later one; nothing was changed",
+        )
+    return revision

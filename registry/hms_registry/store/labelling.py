@@ -1,0 +1,184 @@
+"""Keeps labels right in the database: what changed, all that labels follow to from it, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import bindparam, func, not_, select, update
+
+from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.sources import Source
+from hms_registry.store import tables
+from hms_registry.store.classes import Interned, intern_labels
+from hms_registry.store.codec import bindable, dump
+from hms_registry.store.datasets import Stored, labels_of, load_many
+from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label
+from hms_registry.store.lineage import edges_into, labelled_from
+from hms_registry.store.merge import Merged
+from hms_registry.store.session import Session
+
+_datasets = tables.datasets
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The labels of one dataset as the tables hold them."""
+
+    interned: Interned
+    strictest: PrivacyTier | None
+
+    @property
+    def values(self) -> dict[str, object]:
+        """Values for the row of the dataset."""
+        return {
+            "class_id": self.interned.class_id,
+            "column_classes": dump([class_id for _, class_id in self.interned.columns]),
+            "strictest_tier": None if self.strictest is None else self.strictest.value,
+        }
+
+
+def current_mentions(session: Session) -> frozenset[str]:
+    """Read what the published policy mentions."""
+    table = tables.bundles
+    text = session.read(select(table.c.mentions).order_by(table.c.id.desc()).limit(1)).scalar()
+    return frozenset() if text is None else frozenset(json.loads(text))
+
+
+def facts_of(dataset_id: DatasetId, merged: Merged, source: Source) -> Facts:
+    """Gather what labels are made of. Columns that share a first segment are one column, under all their labels."""
+    columns: dict[str, ColumnFacts] = {}
+    for column in merged.described.columns:
+        own = ColumnFacts(tags=column.tags, tier=column.privacy_tier, is_declassified=column.is_declassified)
+        known = columns.get(column.name)
+        columns[column.name] = own if known is None else _joined(known, own)
+    described = merged.described
+    return Facts(
+        id=dataset_id,
+        source=source.name,
+        address=str(described.ref.address),
+        registry_id=source.registry_id,
+        agency=source.agency,
+        owner=merged.owner,
+        license=merged.license,
+        kind=described.ref.kind.value,
+        tags=merged.tags,
+        storage_tier=merged.storage_tier,
+        tier=merged.privacy_tier,
+        default_tier=source.privacy_tier,
+        is_declassified=merged.is_declassified,
+        columns=columns,
+    )
+
+
+def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
+    tiers = [tier for tier in (one.tier, other.tier) if tier is not None]
+    return ColumnFacts(
+        tags=one.tags | other.tags,
+        tier=max(tiers, default=None),
+        is_declassified=one.is_declassified and other.is_declassified,
+    )
+
+
+def label_batch(
+    session: Session, batch: Mapping[DatasetId, Facts], *, mentions: frozenset[str], are_new: bool = False
+) -> tuple[dict[DatasetId, Outcome], list[Stored]]:
+    """Compute the labels of *batch* and of all that they follow to. A fixed number of statements.
+
+    Args:
+        batch: what was said of the datasets that changed; their rows need not be written yet.
+        are_new: none of them is in the database, so nothing comes from them.
+
+    Returns:
+        labels by id, and the rows of those that are not in *batch*: write them with `store_labels`.
+    """
+    affected = set(batch) if are_new else labelled_from(session, batch) | batch.keys()
+    others = load_many(session, affected - batch.keys()) if len(affected) > len(batch) else []
+    unknown = _unknown_in(session, {each.source for each in batch.values()} | {each.row.source for each in others})
+    beside = unknown - affected
+    if beside:
+        affected |= labelled_from(session, beside)
+        others = load_many(session, affected - batch.keys())
+    facts = {each.id: facts_of(each.id, each.merged, each.status.source) for each in others} | dict(batch)
+    facts = {key: replace(each, has_unknown=True) if key in unknown else each for key, each in facts.items()}
+    edges = [] if are_new and not others else edges_into(session, affected)
+    ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
+    labelled = label(
+        facts.values(),
+        settled=_settled(session, ends - affected),
+        edges=edges,
+        mentions=mentions,
+        strictest_of=_strictest_of(session, unknown, facts) if unknown else {},
+    )
+    interned = intern_labels(session, {key: each.labels for key, each in labelled.items()})
+    return {key: Outcome(interned[key], each.strictest) for key, each in labelled.items()}, others
+
+
+def _unknown_in(session: Session, sources: Collection[str]) -> set[DatasetId]:
+    """Read which datasets of these sources have an unknown origin."""
+    table = tables.unknown_origins
+    statement = select(table.c.dataset_id).join(_datasets, _datasets.c.id == table.c.dataset_id)
+    rows = session.read(statement.where(session.dialect.among(_datasets.c.source, sources)))
+    return {DatasetId(row.dataset_id) for row in rows}
+
+
+def _settled(session: Session, ids: Collection[str]) -> dict[DatasetId, Labelled]:
+    if not ids:
+        return {}
+    stored = load_many(session, ids)
+    labels = labels_of(session, stored)
+    return {each.id: Labelled(labels=labels[each.id], strictest=_tier(each.row.strictest_tier)) for each in stored}
+
+
+def _tier(value: int | None) -> PrivacyTier | None:
+    return None if value is None else PrivacyTier(value)
+
+
+def _strictest_of(
+    session: Session, unknown: Collection[DatasetId], facts: Mapping[DatasetId, Facts]
+) -> dict[str, PrivacyTier]:
+    """Read the strictest tier of the other datasets of those sources in which an origin is unknown."""
+    sources = {facts[each].source for each in unknown if each in facts}
+    among = session.dialect.among
+    rows = session.read(
+        select(_datasets.c.source, func.max(_datasets.c.strictest_tier).label("tier"))
+        .where(
+            among(_datasets.c.source, sources),
+            not_(among(_datasets.c.id, facts)),
+            _datasets.c.strictest_tier.is_not(None),
+        )
+        .group_by(_datasets.c.source)
+    )
+    return {row.source: PrivacyTier(row.tier) for row in rows}
+
+
+def store_labels(session: Session, stored: Iterable[Stored], outcomes: Mapping[DatasetId, Outcome]) -> set[DatasetId]:
+    """Write the labels of rows where they differ from what is there; return the ids of those."""
+    rows, entries, changed = [], [], set()
+    for each in stored:
+        outcome, row = outcomes[each.id], each.row
+        values = outcome.values
+        is_other = (row.class_id, row.column_classes) != (values["class_id"], values["column_classes"])
+        if not is_other and row.strictest_tier == values["strictest_tier"]:
+            continue
+        rows.append({**values, "of_id": each.id, "epoch": session.next_epoch if is_other else row.epoch})
+        if is_other:
+            changed.add(each.id)
+            session.touch([row.source])
+            entries += [
+                {"of_number": row.number, "of_column": bindable(name), "column_class_id": class_id}
+                for name, class_id in outcome.interned.columns
+            ]
+    if rows:
+        session.write(update(_datasets).where(_datasets.c.id == bindparam("of_id")), rows)
+    if entries:
+        table = tables.search_entries
+        session.write(
+            update(table).where(
+                table.c.dataset_number == bindparam("of_number"), table.c.column_name == bindparam("of_column")
+            ),
+            entries,
+        )
+    return changed

@@ -1,0 +1,70 @@
+"""Walks over edges in the database: recursive queries, so that neither depth nor cycles cost anything here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Row, and_, case, or_, select
+
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.store import tables
+from hms_registry.store.session import Session
+
+_edges = tables.edges
+_FOLLOWED = (EdgeKind.DERIVES.value, EdgeKind.SAME_DATA.value)
+
+
+def held(as_of: int | None) -> ColumnElement[bool]:
+    """An edge held at that epoch; None = it holds."""
+    if as_of is None:
+        return _edges.c.last_epoch.is_(None)
+    return and_(_edges.c.first_epoch <= as_of, or_(_edges.c.last_epoch.is_(None), _edges.c.last_epoch >= as_of))
+
+
+def read_edge(row: Row[tuple[object, ...]]) -> Edge:
+    """Make an edge of its row."""
+    return Edge(
+        upstream=DatasetId(row.upstream),
+        downstream=DatasetId(row.downstream),
+        kind=EdgeKind(row.kind),
+        upstream_column=row.upstream_column,
+        downstream_column=row.downstream_column,
+        origin=row.origin,
+    )
+
+
+def closure(
+    session: Session, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None
+) -> list[Edge]:
+    """Read all `derives` edges reachable from a dataset."""
+    near, far = (_edges.c.downstream, _edges.c.upstream) if direction == "up" else (
+        _edges.c.upstream, _edges.c.downstream
+    )  # fmt: skip
+    derives = and_(_edges.c.kind == EdgeKind.DERIVES.value, held(as_of))
+    start = select(tables.datasets.c.id).where(tables.datasets.c.id == dataset_id)
+    reach = start.cte("reach", recursive=True)
+    reach = reach.union(select(far).join_from(reach, _edges, near == reach.c.id).where(derives))
+    statement = select(_edges).join(reach, near == reach.c.id).where(derives).order_by(_edges.c.id)
+    return [read_edge(row) for row in session.read(statement)]
+
+
+def labelled_from(session: Session, ids: Collection[str]) -> set[DatasetId]:
+    """Read the ids of these datasets and of all that labels follow to from them."""
+    start = select(tables.datasets.c.id).where(session.dialect.among(tables.datasets.c.id, ids))
+    reach = start.cte("reach", recursive=True)
+    down = and_(_edges.c.upstream == reach.c.id, _edges.c.kind.in_(_FOLLOWED))
+    twin = and_(_edges.c.downstream == reach.c.id, _edges.c.kind == EdgeKind.SAME_DATA.value)
+    far = case((_edges.c.upstream == reach.c.id, _edges.c.downstream), else_=_edges.c.upstream)
+    reach = reach.union(select(far).join_from(reach, _edges, or_(down, twin)).where(held(None)))
+    return {DatasetId(row.id) for row in session.read(select(reach.c.id))}
+
+
+def edges_into(session: Session, ids: Iterable[str]) -> list[Edge]:
+    """Read the current edges by which labels follow to these datasets."""
+    ids = set(ids)
+    among = session.dialect.among
+    down = and_(among(_edges.c.downstream, ids), _edges.c.kind.in_(_FOLLOWED))
+    twin = and_(among(_edges.c.upstream, ids), _edges.c.kind == EdgeKind.SAME_DATA.value)
+    return [read_edge(row) for row in session.read(select(_edges).where(held(None), or_(down, twin)))]

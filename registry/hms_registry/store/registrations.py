@@ -1,0 +1,130 @@
+"""The write side of a crawl or a manifest: in bulk, a fixed number of statements a batch, idempotent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, insert, select, update
+
+from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.names import Address
+from hms_registry.errors import DatasetNotFound, SourceNotFound
+from hms_registry.ports.catalogue import Known, Registered
+from hms_registry.store import tables
+from hms_registry.store.codec import parse_described
+from hms_registry.store.datasets import SELECT
+from hms_registry.store.drafts import Draft, draft, write_drafts
+from hms_registry.store.merge import check_columns
+from hms_registry.store.refresh import refresh
+from hms_registry.store.session import Session
+from hms_registry.store.sources import load_sources
+from hms_registry.store.statements import dump_manifest, parse_manifest
+
+_datasets = tables.datasets
+
+
+class SqlRegistrations:
+    """Implements `Registrations`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def known(self, source: str) -> Mapping[Address, Known]:
+        """Everything registered of a source, also gone ones."""
+        table = _datasets
+        statement = select(table.c.schema_name, table.c.table_name, table.c.id, table.c.stamp, table.c.state)
+        return {
+            Address(source, row.schema_name, row.table_name): Known(
+                dataset_id=DatasetId(row.id),
+                stamp=None if row.stamp is None else Stamp(row.stamp),
+                state=DatasetState(row.state),
+            )
+            for row in self._session.read(statement.where(table.c.source == source))
+        }
+
+    def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
+        """Add or update. Of one address described twice in a batch, the last holds and the first is answered for."""
+        last = {each.ref.address: each for each in described}
+        drafts = self._drafts(list(last.values()))
+        changed = [each for each in drafts.values() if each.outcome != "unchanged"]
+        if changed:
+            write_drafts(self._session, changed)
+        results: list[Registered] = []
+        seen: set[Address] = set()
+        for address in (each.ref.address for each in described):
+            result = drafts[address].result
+            if address in seen:
+                result = Registered(
+                    dataset_id=result.dataset_id, address=address, outcome="unchanged", version=result.version
+                )
+            seen.add(address)
+            results.append(result)
+        return results
+
+    def annotate(self, address: Address, manifest: Manifest) -> Registered:
+        """Keep a manifest for a registered address and apply it."""
+        session, table = self._session, tables.manifests
+        row = session.read(SELECT.where(_datasets.c.address == str(address))).one_or_none()
+        if row is None:
+            raise DatasetNotFound(f"no dataset is registered at {address}", hint="crawl its source first")
+        stored = parse_described(
+            row.described,
+            address=address,
+            stamp=row.stamp,
+            locator=json.loads(row.locator),
+            observation=row.observation,
+        )
+        check_columns(stored, manifest)
+        source = load_sources(session, address.source)[address.source].source
+        each = draft(stored, row, manifest=manifest, source=source, is_restated=row.manifest != dump_manifest(manifest))
+        if each.outcome != "unchanged":
+            session.write(delete(table).where(table.c.address == str(address)))
+            kept = {"address": str(address), "document": dump_manifest(manifest), "epoch": session.next_epoch}
+            session.write(insert(table), [kept])
+            write_drafts(session, [each])
+        return each.result
+
+    def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
+        """Set their state; adds an outbox event for those that became gone, or came back."""
+        session = self._session
+        rows = session.read(
+            select(_datasets.c.id, _datasets.c.address, _datasets.c.source, _datasets.c.state).where(
+                session.dialect.among(_datasets.c.id, set(ids)), _datasets.c.state != state.value
+            )
+        ).all()
+        if not rows:
+            return
+        changed = session.dialect.among(_datasets.c.id, [row.id for row in rows])
+        session.write(update(_datasets).where(changed).values(state=state.value, epoch=session.next_epoch))
+        session.touch(row.source for row in rows)
+        for row in rows:
+            if state is DatasetState.GONE:
+                session.emit("DatasetGone", row.id, address=row.address)
+            elif row.state == DatasetState.GONE.value:
+                session.emit("DatasetReturned", row.id, address=row.address)
+
+    def relabel(self, mentions: frozenset[str], ids: Iterable[DatasetId] | None = None) -> int:
+        """Recompute labels and classes of these (None = all) and of all that derives from them."""
+        if ids is None:
+            ids = [DatasetId(row.id) for row in self._session.read(select(_datasets.c.id))]
+        return len(refresh(self._session, list(ids), mentions=mentions))
+
+    def _drafts(self, described: Sequence[DescribedDataset]) -> dict[Address, Draft]:
+        """Compare what is described with what is there. Three statements."""
+        session, among = self._session, self._session.dialect.among
+        addresses = {str(each.ref.address): each.ref.address for each in described}
+        rows = {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, addresses)))}
+        table = tables.manifests
+        kept = session.read(select(table.c.address, table.c.document).where(among(table.c.address, addresses)))
+        manifests = {row.address: parse_manifest(row.document) for row in kept}
+        sources = load_sources(session, *{each.source for each in addresses.values()}) if addresses else {}
+        drafts = {}
+        for each in described:
+            key, address = str(each.ref.address), each.ref.address
+            if address.source not in sources:
+                raise SourceNotFound(f"no source is named {address.source!r}", hint="describe it in sources.yml")
+            source = sources[address.source].source
+            drafts[address] = draft(each, rows.get(key), manifest=manifests.get(key), source=source)
+        return drafts

@@ -1,0 +1,183 @@
+"""Words to datasets: filtered by what may be found in SQL, so that totals are exact and hidden columns say nothing.
+
+Ranking uses only where a word was found, never how often it occurs elsewhere: statistics over all rows would let
+hidden ones move visible ones.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, true, union_all
+
+from hms_registry.domain.datasets import DatasetId, DatasetState
+from hms_registry.domain.decisions import Hit, Page, Visibility
+from hms_registry.domain.names import TrinoName, split_name
+from hms_registry.errors import SettingsInvalid
+from hms_registry.store import tables
+from hms_registry.store.codec import bindable
+from hms_registry.store.indexing import Part, fold
+from hms_registry.store.session import Session
+
+MAX_WORDS: Final = 32
+MAX_TEXT: Final = 2_000
+"""What is asked beyond these bounds is not looked at."""
+
+_datasets, _entries, _names = tables.datasets, tables.search_entries, tables.search_names
+_EXACT_SCORE = -1
+_CANDIDATES = 200
+_NEAR = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A query, as data: each word is a phrase of tokens, and the last one may be the start of a longer one."""
+
+    folded: str
+    phrases: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, text: str) -> Words:
+        """Split *text* into words at white space, and words into tokens as the index does."""
+        written = bindable(text[:MAX_TEXT].replace("\0", " "))
+        words = dict.fromkeys(tuple(_tokens(word)) for word in written.split())
+        return cls(fold(written).strip(), tuple(word for word in words if word)[:MAX_WORDS])
+
+
+def _tokens(word: str) -> list[str]:
+    """Split where FTS5's unicode61 does: letters, digits, their marks and private-use characters stay together."""
+    kept = "".join(char if unicodedata.category(char)[0] in "LNM" or _is_private(char) else " " for char in word)
+    return [token for token in kept.split() if any(unicodedata.category(char)[0] != "M" for char in token)]
+
+
+def _is_private(char: str) -> bool:
+    return unicodedata.category(char) == "Co"
+
+
+class SqlSearch:
+    """Implements `Search`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def search(self, text: str, *, visible: Visibility, limit: int, offset: int = 0) -> Page:
+        """Find datasets in which all words occur, each in any part that may be seen; an exact name first."""
+        words = Words.of(text)
+        if not words.folded:
+            return Page(hits=(), total=0)
+        found = self._found(words, visible)
+        may_find = self._may_find(visible)
+        rows = self._session.read(
+            select(_datasets.c.id, _datasets.c.number, func.count().over().label("total"))
+            .join(found, found.c.number == _datasets.c.number)
+            .where(may_find)
+            .order_by(found.c.score, func.length(_datasets.c.trino_table), _datasets.c.address)
+            .limit(limit)
+            .offset(offset)
+        ).all()
+        if rows:
+            total = rows[0].total
+        else:
+            counted = select(func.count()).select_from(_datasets).join(found, found.c.number == _datasets.c.number)
+            total = self._session.read(counted.where(may_find)).scalar() or 0
+        matched = self._matched(words, visible, [row.number for row in rows])
+        return Page(
+            hits=tuple(Hit(dataset_id=DatasetId(row.id), matched=matched[row.number]) for row in rows), total=total
+        )
+
+    def _may_find(self, visible: Visibility) -> ColumnElement[bool]:
+        return and_(
+            _datasets.c.state != DatasetState.GONE.value,
+            self._session.dialect.among(_datasets.c.class_id, visible.dataset_classes),
+        )
+
+    def _may_see(self, visible: Visibility) -> ColumnElement[bool]:
+        of_dataset = _entries.c.column_class_id.is_(None)
+        return or_(of_dataset, self._session.dialect.among(_entries.c.column_class_id, visible.column_classes))
+
+    def _hits(self, words: Words) -> FromClause:
+        prefixes = [at == len(words.phrases) - 1 for at in range(len(words.phrases))]
+        return self._session.dialect.matches(words.phrases, prefixes=prefixes)
+
+    def _found(self, words: Words, visible: Visibility) -> FromClause:
+        """Return (number, score) of what matches, whether or not it may be found; the least score is the best."""
+        exact = select(_names.c.dataset_number.label("number"), literal(_EXACT_SCORE).label("score")).where(
+            _names.c.folded == words.folded
+        )
+        parts: list[Select[Any]] = [exact]
+        if words.phrases:
+            hits = self._hits(words)
+            best = (
+                select(_entries.c.dataset_number.label("number"), hits.c.word, func.min(_entries.c.part).label("part"))
+                .join_from(hits, _entries, _entries.c.id == hits.c.entry_id)
+                .where(self._may_see(visible))
+                .group_by(_entries.c.dataset_number, hits.c.word)
+                .subquery()
+            )
+            all_words = (
+                select(best.c.number, func.sum(best.c.part).label("score"))
+                .group_by(best.c.number)
+                .having(func.count() == len(words.phrases))
+            )
+            parts.append(all_words)
+        both = union_all(*parts).subquery()
+        return select(both.c.number, func.min(both.c.score).label("score")).group_by(both.c.number).subquery()
+
+    def _matched(self, words: Words, visible: Visibility, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Tell where the words were found, for one page of datasets."""
+        found: dict[int, set[Part]] = defaultdict(set)
+        if words.phrases and numbers:
+            hits = self._hits(words)
+            rows = self._session.read(
+                select(_entries.c.dataset_number, _entries.c.part)
+                .join_from(hits, _entries, _entries.c.id == hits.c.entry_id)
+                .where(self._may_see(visible), self._session.dialect.among(_entries.c.dataset_number, numbers))
+                .distinct()
+            )
+            for row in rows:
+                found[row.dataset_number].add(Part(row.part))
+        in_order = {each: dict.fromkeys(part.word for part in sorted(found[each])) for each in numbers}
+        return {each: tuple(parts) or ("name",) for each, parts in in_order.items()}
+
+    def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
+        """Names that are nearly *name*, among those that may be found: by shared trigrams, then by difference."""
+        folded = fold(name[:MAX_TEXT]).strip()
+        table = _datasets
+        statement = select(table.c.source, table.c.trino_schema, table.c.trino_table).where(self._may_find(visible))
+        if len(folded) < 3:
+            close: ColumnElement[bool] = func.length(table.c.trino_table) <= len(folded) + 2
+            statement = statement.where(close if folded else ~true()).order_by(table.c.address)
+        else:
+            near = self._session.dialect.resembling(folded)
+            best = (
+                select(_names.c.dataset_number.label("number"), func.max(near.c.weight).label("weight"))
+                .join_from(near, _names, _names.c.id == near.c.name_id)
+                .group_by(_names.c.dataset_number)
+                .subquery()
+            )
+            statement = statement.join(best, best.c.number == table.c.number).order_by(
+                best.c.weight.desc(), table.c.address
+            )
+        rows = self._session.read(statement.limit(_CANDIDATES))
+        names = [TrinoName(row.source, row.trino_schema, row.trino_table) for row in rows]
+        scored = [(_likeness(folded, each), each) for each in names]
+        scored.sort(key=lambda pair: (-pair[0], pair[1]))
+        return [each for likeness, each in scored if likeness >= _NEAR][:limit]
+
+
+def _likeness(folded: str, name: TrinoName) -> float:
+    """Compare with the whole name, and table with table: a wrong schema must not hide a right table."""
+    try:
+        table = split_name(folded)[-1]
+    except SettingsInvalid:
+        table = folded
+    whole = f"{name.catalog}.{name.schema}.{name.table}"
+    return max(
+        SequenceMatcher(None, folded, whole, autojunk=False).ratio(),
+        SequenceMatcher(None, table, name.table, autojunk=False).ratio(),
+    )

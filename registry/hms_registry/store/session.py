@@ -1,0 +1,103 @@
+"""The transaction that the repositories of a unit share: its connection, what it wrote, its epoch and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Executable, Result, insert, select, update
+
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.store import tables
+from hms_registry.store.classes import ClassCache
+from hms_registry.store.codec import dump
+from hms_registry.store.dialect import Dialect
+
+Row = Mapping[str, object]
+
+
+class Session:
+    """One transaction.
+
+    Attributes:
+        classes: interned labels by id, as far as this transaction has met them.
+    """
+
+    def __init__(self, connection: Connection, *, dialect: Dialect, writes: bool, classes: ClassCache) -> None:
+        self.dialect = dialect
+        self.classes = classes
+        self._connection = connection
+        self._writes = writes
+        self._next_epoch: int | None = None
+        self._wrote = False
+        self._touched: set[str] = set()
+        self._events: list[dict[str, object]] = []
+
+    def read(self, statement: Executable) -> Result[Any]:
+        """Run a statement that reads."""
+        return self._connection.execute(statement)
+
+    def write(self, statement: Executable, rows: Sequence[Row] | None = None) -> CursorResult[Any]:
+        """Run a statement that writes, and move the epoch when this unit commits; once for all *rows*."""
+        result = self.write_quietly(statement, rows)
+        self._wrote = True
+        return result
+
+    def write_quietly(self, statement: Executable, rows: Sequence[Row] | None = None) -> CursorResult[Any]:
+        """Run a statement that writes, and moves no epoch: crawls and audit.
+
+        Raises:
+            RuntimeError: the unit was made to read only.
+        """
+        if not self._writes:
+            raise RuntimeError("this unit only reads: make it with unit(writes=True)")
+        return self._connection.execute(statement, None if rows is None else [dict(row) for row in rows])
+
+    def index(self, numbers: Sequence[int]) -> None:
+        """Put the search entries of datasets into the index."""
+        self.dialect.index(self._connection, numbers)
+
+    def unindex(self, numbers: Sequence[int]) -> None:
+        """Take the search entries of datasets out of the index, before they change."""
+        self.dialect.unindex(self._connection, numbers)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch this transaction sees."""
+        return int(self._connection.scalar(select(tables.epoch.c.value)) or 0)
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch that this transaction makes: what it writes carries it. No other can take it meanwhile, as
+        there is one writer at a time."""
+        if self._next_epoch is None:
+            self._next_epoch = self.epoch + 1
+        return self._next_epoch
+
+    @property
+    def now(self) -> datetime:
+        """The time of day, for records of when something happened."""
+        return datetime.now(UTC)
+
+    def touch(self, sources: Iterable[str]) -> None:
+        """Note that something of these sources changed: their epoch moves too."""
+        self._touched.update(sources)
+
+    def emit(self, kind: str, dataset_id: DatasetId | None, **payload: str) -> None:
+        """Add an event; it becomes visible with the commit."""
+        sequence = len(self._events) + 1
+        self._events.append({"kind": kind, "dataset_id": dataset_id, "payload": dump(payload), "sequence": sequence})
+
+    def close(self) -> int:
+        """Write what a commit adds, the epoch last; return the epoch that it leaves behind."""
+        if not self._wrote:
+            return self.epoch
+        epoch = self.next_epoch
+        if self._events:
+            self.write(insert(tables.outbox), [{**event, "epoch": epoch} for event in self._events])
+        if self._touched:
+            touched = self.dialect.among(tables.sources.c.name, self._touched)
+            self.write(update(tables.sources).where(touched).values(epoch=epoch))
+        self.write(update(tables.epoch).values(value=epoch))
+        return epoch

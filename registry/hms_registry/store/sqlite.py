@@ -1,0 +1,210 @@
+"""SQLite: everything that is true of it alone. https://www.sqlite.org/wal.html, https://www.sqlite.org/fts5.html"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, create_engine, func, select, text
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from hms_registry.errors import CatalogueCorrupt, CatalogueError, CatalogueUnavailable
+
+BUSY_S = 10.0
+
+SEARCH_INDEX = """
+CREATE VIRTUAL TABLE search_index USING fts5(
+    text, content='search_entries', content_rowid='id', columnsize=0,
+    tokenize='unicode61 remove_diacritics 2', prefix='2 3'
+)"""
+NAME_INDEX = """
+CREATE VIRTUAL TABLE name_index USING fts5(
+    folded, content='search_names', content_rowid='id', columnsize=0, detail=none, tokenize='trigram'
+)"""
+
+_INDEX = (
+    """INSERT INTO search_index (rowid, text) SELECT id, text FROM search_entries
+    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
+    """INSERT INTO name_index (rowid, folded) SELECT id, folded FROM search_names
+    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
+)
+# An index over another table's text is told the old text, to forget it:
+# https://www.sqlite.org/fts5.html#external_content_tables
+_UNINDEX = (
+    """INSERT INTO search_index (search_index, rowid, text) SELECT 'delete', id, text FROM search_entries
+    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
+    """INSERT INTO name_index (name_index, rowid, folded) SELECT 'delete', id, folded FROM search_names
+    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
+)
+# CROSS JOIN: SQLite keeps the order, so the index is asked once for each word.
+_MATCHES = """
+SELECT w.key AS word, i.rowid AS entry_id
+FROM json_each(:words) AS w CROSS JOIN search_index AS i ON i.search_index MATCH w.value"""
+_RESEMBLING = """
+SELECT i.rowid AS name_id, count(*) AS weight
+FROM json_each(:pieces) AS w CROSS JOIN name_index AS i ON i.name_index MATCH w.value
+GROUP BY i.rowid"""
+
+_BY_CODE: dict[int, tuple[type[CatalogueError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (CatalogueUnavailable, "is locked by another process", "wait until that is done, or end it"),
+    sqlite3.SQLITE_LOCKED: (CatalogueUnavailable, "is locked by another unit", "wait until that is done"),
+    sqlite3.SQLITE_FULL: (CatalogueUnavailable, "cannot grow: its disk is full", "free some space on its disk"),
+    sqlite3.SQLITE_READONLY: (CatalogueUnavailable, "cannot be written", "check the rights on the file and its folder"),
+    sqlite3.SQLITE_PERM: (CatalogueUnavailable, "may not be opened", "check the rights on the file and its folder"),
+    sqlite3.SQLITE_AUTH: (CatalogueUnavailable, "may not be opened", "check the rights on the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: (
+        CatalogueUnavailable,
+        "cannot be opened: it is not there, or may not be",
+        "check the path, and the rights on the file and its folder",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        CatalogueUnavailable,
+        "cannot be read or written: its disk fails, or is full",
+        "check its disk",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        CatalogueCorrupt,
+        "is damaged",
+        "restore it from a backup, or move it away and crawl again",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        CatalogueCorrupt,
+        "is not an SQLite database",
+        "restore it from a backup, or move it away and crawl again",
+    ),
+}
+
+
+class Sqlite:
+    """A catalogue in one file, or (no *path*) in memory, on one connection that its units take in turn."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+
+    def __str__(self) -> str:
+        return f"the catalogue {self._path}" if self._path else "the catalogue in memory"
+
+    def create(self) -> None:
+        """Make the folder and the file, and turn its journal into a write-ahead log."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise CatalogueUnavailable(
+                f"the folder of {self} cannot be made: {exc.strerror}", hint="check the path and its rights"
+            ) from exc
+        try:
+            connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+            try:
+                _turn_to_wal(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as exc:
+            raise self.error(exc) from exc
+
+    def engine(self) -> Engine:
+        """Return an engine on it. Full durability: measured at 1 ms a commit, too little for a second mode."""
+        if self._path is None:
+            return create_engine("sqlite://", creator=lambda: self._connect(":memory:"), poolclass=StaticPool)
+        uri = f"file:{quote(str(self._path.absolute()))}?mode=rw"
+        return create_engine(
+            "sqlite://", creator=lambda: self._connect(uri), poolclass=QueuePool, pool_size=4, max_overflow=60
+        )
+
+    def _connect(self, uri: str) -> sqlite3.Connection:
+        # isolation_level None: pysqlite begins nothing by itself, `begin` does.
+        connection = sqlite3.connect(
+            uri, uri=self._path is not None, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        return connection
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """IMMEDIATE for a writer: one that had read first could not go on once somebody else wrote
+        (SQLITE_BUSY_SNAPSHOT)."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """In memory there is one connection, so one unit at a time."""
+        if self._path is not None:
+            yield
+            return
+        if self._holder == threading.get_ident():
+            raise RuntimeError("a catalogue in memory has one unit at a time: leave the first one before the next")
+        if not self._lock.acquire(timeout=BUSY_S):
+            raise CatalogueUnavailable(f"{self} is in use by another thread", hint="wait until that is done")
+        self._holder = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._holder = None
+            self._lock.release()
+
+    def error(self, cause: BaseException) -> CatalogueError:
+        """Translate by the primary result code: https://www.sqlite.org/rescode.html"""
+        code = getattr(cause, "sqlite_errorcode", None)
+        kind, fact, hint = _BY_CODE.get(
+            -1 if code is None else code & 0xFF,
+            (CatalogueCorrupt, "is not as this release left it", "restore it from a backup, or move it away"),
+        )
+        return kind(f"{self} {fact}", hint=hint)
+
+    def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
+        """One JSON parameter, since SQLite bounds the number of variables."""
+        listed = func.json_each(json.dumps(sorted(values))).table_valued("value")
+        return column.in_(select(listed.c.value))
+
+    def index(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """Read the text of new rows into both indexes."""
+        for statement in _INDEX:
+            connection.execute(text(statement), {"numbers": json.dumps(numbers)})
+
+    def unindex(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """Forget the text of rows that are about to go."""
+        for statement in _UNINDEX:
+            connection.execute(text(statement), {"numbers": json.dumps(numbers)})
+
+    def matches(self, phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
+        """Tokens go in as quoted strings, so nothing in them is FTS5 syntax."""
+        words = [
+            " + ".join(_quoted(token) for token in phrase) + ("*" if is_prefix else "")
+            for phrase, is_prefix in zip(phrases, prefixes, strict=True)
+        ]
+        statement = text(_MATCHES).bindparams(words=json.dumps(words))
+        return statement.columns(word=Integer, entry_id=Integer).cte("matches")
+
+    def resembling(self, folded: str) -> FromClause:
+        """By trigrams, at most 100 of them."""
+        pieces = list(dict.fromkeys(_quoted(folded[at : at + 3]) for at in range(min(len(folded) - 2, 100))))
+        statement = text(_RESEMBLING).bindparams(pieces=json.dumps(pieces))
+        return statement.columns(name_id=Integer, weight=Integer).cte("resembling")
+
+
+def _quoted(token: str) -> str:
+    return '"' + token.replace('"', '""') + '"'
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """Ask until it is so: while another process does the same, SQLite says `locked` without waiting."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,234 @@
+"""The tables, as this release reads and writes them. A change here comes with a migration.
+
+Times are ISO 8601 text in UTC, documents are JSON text (`codec`), addresses compare byte by byte.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", Integer, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("stamp", Text),
+    Column("is_stale", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),  # of the last write that touched one of its datasets
+)
+
+schemas = Table(
+    "schemas",
+    metadata,
+    Column("source", Text, ForeignKey("sources.name"), nullable=False),
+    Column("schema_name", Text, nullable=False),
+    Column("trino_schema", Text, nullable=False),
+    PrimaryKeyConstraint("source", "schema_name"),
+    UniqueConstraint("source", "trino_schema"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("number", Integer, primary_key=True),  # small, for the search tables; never leaves the store
+    Column("id", Text, nullable=False, unique=True),
+    Column("source", Text, ForeignKey("sources.name"), nullable=False),
+    Column("schema_name", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("address", Text, nullable=False, unique=True),  # `str(Address)`, which is injective
+    Column("trino_schema", Text, nullable=False),
+    Column("trino_table", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("described", Text, nullable=False),  # what the adapter said, before its manifest
+    Column("schema_hash", Text, nullable=False),
+    Column("stamp", Text),
+    Column("locator", Text, nullable=False),
+    Column("observation", Text, nullable=False),
+    Column("class_id", Integer, ForeignKey("dataset_classes.id"), nullable=False),
+    Column("column_classes", Text, nullable=False),  # ids, one for each column name, in order
+    Column("strictest_tier", Integer),  # what counts where an origin is unknown, see `labels`
+    Column("epoch", Integer, nullable=False),
+    UniqueConstraint("source", "schema_name", "table_name"),
+    UniqueConstraint("source", "trino_schema", "trino_table"),
+    Index(None, "class_id"),
+    Index(None, "source", "strictest_tier"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+    PrimaryKeyConstraint("dataset_id", "number"),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+)
+
+edges = Table(
+    "edges",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("upstream", Text, ForeignKey("datasets.id"), nullable=False),
+    Column("downstream", Text, ForeignKey("datasets.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("upstream_column", Text),
+    Column("downstream_column", Text),
+    Column("origin", Text, nullable=False),
+    Column("first_epoch", Integer, nullable=False),
+    Column("last_epoch", Integer),  # the last one at which it held; NULL = it holds
+    Index(None, "upstream", "kind"),
+    Index(None, "downstream", "kind"),
+)
+
+unknown_origins = Table(
+    "unknown_origins",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    PrimaryKeyConstraint("dataset_id", "origin"),
+)
+
+dataset_classes = Table(
+    "dataset_classes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("labels", Text, nullable=False),
+)
+
+column_classes = Table(
+    "column_classes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_class_id", Integer, ForeignKey("dataset_classes.id"), nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    UniqueConstraint("dataset_class_id", "digest"),
+)
+
+search_entries = Table(
+    "search_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
+    Column("part", Integer, nullable=False),  # see `search.Part`
+    Column("column_name", Text),  # NULL: of the dataset itself
+    Column("column_class_id", Integer, ForeignKey("column_classes.id")),
+    Column("text", Text, nullable=False),
+    Index(None, "dataset_number"),
+    Index(None, "column_class_id"),
+    Index(None, "column_name"),
+)
+
+search_names = Table(
+    "search_names",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
+    Column("folded", Text, nullable=False),  # a name that people write for the whole dataset, case-folded
+    Index(None, "dataset_number"),
+    Index(None, "folded"),
+)
+
+crawls = Table(
+    "crawls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, ForeignKey("sources.name"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("lease", Integer, nullable=False),
+    Column("lease_until", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("balance", Text),
+    Column("error", Text, nullable=False),
+    UniqueConstraint("source", "lease"),
+    Index(None, "source", "state", "finished_at"),
+)
+
+crawl_failures = Table(
+    "crawl_failures",
+    metadata,
+    Column("crawl_id", Integer, ForeignKey("crawls.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("address", Text),
+    PrimaryKeyConstraint("crawl_id", "position"),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("mentions", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("published_at", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("auth_method", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("epoch", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("dataset_id", Text),
+    Column("payload", Text, nullable=False),
+    PrimaryKeyConstraint("epoch", "sequence"),
+)

@@ -1,0 +1,135 @@
+"""The unit of work of the port, and the catalogue that makes them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from hms_registry.store.audit import SqlAudit
+from hms_registry.store.bundles import SqlBundles
+from hms_registry.store.classes import ClassCache
+from hms_registry.store.crawls import SqlCrawls
+from hms_registry.store.datasets import SqlDatasets
+from hms_registry.store.edges import SqlEdges
+from hms_registry.store.engine import Opened
+from hms_registry.store.outbox import SqlOutbox
+from hms_registry.store.registrations import SqlRegistrations
+from hms_registry.store.search import SqlSearch
+from hms_registry.store.session import Session
+from hms_registry.store.sources import SqlSources
+
+
+class SqlUnit:
+    """One transaction over the catalogue; it begins with the `with` block and ends with `commit()`."""
+
+    def __init__(self, opened: Opened, *, writes: bool, classes: ClassCache) -> None:
+        self._opened = opened
+        self._writes = writes
+        self._shared_classes = classes
+        self._stack = ExitStack()
+        self._open_session: Session | None = None
+
+    def __enter__(self) -> Self:
+        if self._open_session is not None:
+            raise RuntimeError("this unit is open already")
+        with ExitStack() as stack:
+            stack.enter_context(self._opened.dialect.turn())
+            connection = stack.enter_context(self._opened.connect(writes=self._writes))
+            self._transaction = connection.begin()
+            stack.callback(self._roll_back)
+            # What a writer interned may be rolled back, so only readers share what they have met.
+            classes = ClassCache() if self._writes else self._shared_classes
+            self._open_session = Session(connection, dialect=self._opened.dialect, writes=self._writes, classes=classes)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._forget()
+        self._stack.close()
+
+    def _roll_back(self) -> None:
+        if self._transaction.is_active:
+            self._transaction.rollback()
+
+    def _forget(self) -> None:
+        self._open_session = None
+        for name in _REPOSITORIES:
+            self.__dict__.pop(name, None)
+
+    @property
+    def _session(self) -> Session:
+        if self._open_session is None:
+            raise RuntimeError("this unit is not open: use it in its `with` block, before its commit")
+        return self._open_session
+
+    @cached_property
+    def sources(self) -> SqlSources:
+        return SqlSources(self._session)
+
+    @cached_property
+    def datasets(self) -> SqlDatasets:
+        return SqlDatasets(self._session)
+
+    @cached_property
+    def registrations(self) -> SqlRegistrations:
+        return SqlRegistrations(self._session)
+
+    @cached_property
+    def edges(self) -> SqlEdges:
+        return SqlEdges(self._session)
+
+    @cached_property
+    def crawls(self) -> SqlCrawls:
+        return SqlCrawls(self._session)
+
+    @cached_property
+    def bundles(self) -> SqlBundles:
+        return SqlBundles(self._session)
+
+    @cached_property
+    def search(self) -> SqlSearch:
+        return SqlSearch(self._session)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self._session)
+
+    @cached_property
+    def outbox(self) -> SqlOutbox:
+        return SqlOutbox(self._session)
+
+    def epoch(self) -> int:
+        """The epoch this unit sees."""
+        return self._session.epoch
+
+    def commit(self) -> int:
+        """Make it durable and end the unit; returns the epoch."""
+        epoch = self._session.close()
+        self._transaction.commit()
+        self._forget()
+        return epoch
+
+
+_REPOSITORIES = (
+    "sources", "datasets", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox"
+)  # fmt: skip
+
+
+class SqlCatalogue:
+    """A catalogue on SQLAlchemy."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._classes = ClassCache()
+
+    def unit(self, *, writes: bool = False) -> SqlUnit:
+        """A new unit of work."""
+        return SqlUnit(self._opened, writes=writes, classes=self._classes)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._opened.engine.dispose()

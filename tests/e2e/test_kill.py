@@ -1,0 +1,114 @@
+"""kill -9 at random moments of a crawl: the next crawl ends in the same catalogue as an undisturbed one."""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hms_crawler import crawl_all
+from hms_registry.bootstrap import Registry, now
+
+FORKS = Path(__file__).with_name("crawl_forks.py")
+MOMENTS = 50
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, str(FORKS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    with process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    (home / "lake" / "locks").mkdir(parents=True)
+    for number in range(150):
+        (home / "lake" / "locks" / f"t{number}.csv").write_text(f"id,c{number}\n1,2\n")
+    with closing(sqlite3.connect(home / "cdc.db")) as store:
+        store.execute("CREATE TABLE region (id INTEGER PRIMARY KEY, name TEXT)")
+        for number in range(60):
+            store.execute(f"CREATE TABLE t{number} (id INTEGER, region INTEGER REFERENCES region (id))")
+            store.execute(f"CREATE VIEW v{number} AS SELECT id AS i FROM t{number} WHERE region > 1")
+        store.commit()
+    (home / "sources.yml").write_text("sources:\n  lake: {url: 'file:lake'}\n  cdc: {url: 'sqlite:///cdc.db'}\n")
+    return home
+
+
+def crawl(home: Path) -> None:
+    with Registry.open(home) as registry:
+        sources = list(registry.sources.values())
+        reports = crawl_all(sources, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now)
+    assert all(report.is_ok for report in reports), reports
+
+
+def contents(home: Path) -> object:
+    """What a reader can tell of the catalogue, without ids, epochs and times."""
+    with Registry.open(home) as registry, registry.catalogue.unit() as uow:
+        datasets = list(uow.datasets.iter())
+        name = {dataset.id: str(dataset.address) for dataset in datasets}
+        edges = {
+            (str(end.edge.kind), name[end.edge.upstream], end.edge.upstream_column, name[end.edge.downstream],
+             end.edge.downstream_column)
+            for dataset in datasets
+            for end in uow.edges.around(dataset.id)
+            if end.last_epoch is None
+        }  # fmt: skip
+        facts = [
+            (name[each.id], str(each.trino_name), each.version, each.columns, each.stamp, each.state, each.labels)
+            for each in datasets
+        ]
+        return facts, sorted(edges, key=repr)
+
+
+@pytest.mark.slow
+def test_a_killed_crawl_leaves_nothing_that_the_next_does_not_mend(
+    home: Path, tmp_path: Path, forks: subprocess.Popen[str]
+) -> None:
+    """Fifty crawls are killed at fifty moments; each next crawl ends where an undisturbed one does."""
+    assert forks.stdin is not None and forks.stdout is not None
+    undisturbed = tmp_path / "undisturbed"
+    shutil.copytree(home, undisturbed, symlinks=True)
+    started = time.monotonic()
+    crawl(undisturbed)
+    lasts = time.monotonic() - started
+    # Stamps hold mtime and file identity: compare over one tree, whose catalogue is thrown away each time.
+    crawl(home)
+    expected = contents(home)
+    chance = random.Random(20261121)
+    killed = 0
+
+    for _ in range(MOMENTS):
+        shutil.rmtree(home / ".hms-dta")
+        forks.stdin.write(f"{home}\n")
+        child = int(forks.stdout.readline())
+        time.sleep(chance.uniform(0, lasts))
+        os.kill(child, signal.SIGKILL)
+        killed += forks.stdout.readline() == "killed\n"
+        crawl_after_kill(home)
+        assert contents(home) == expected
+
+    assert killed > MOMENTS // 2
+
+
+def crawl_after_kill(home: Path) -> None:
+    """Crawl once the lease of the killed one has run out; here its end is moved, instead of waiting two minutes."""
+    database = home / ".hms-dta" / "catalogue.db"
+    if database.exists():
+        with closing(sqlite3.connect(database)) as store:
+            store.execute("UPDATE crawls SET lease_until = '1970-01-01' WHERE state = 'running'")
+            store.commit()
+    crawl(home)

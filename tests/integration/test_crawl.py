@@ -1,0 +1,349 @@
+"""The crawl over a real catalogue: what is listed is accounted for, and absence is never guessed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Self
+
+import pytest
+
+from hms_crawler import Report, crawl_all
+from hms_registry.domain.columns import Column, ColumnPath
+from hms_registry.domain.crawls import ContainerListed, CrawlState, Discovery, Failure
+from hms_registry.domain.datasets import DatasetKind, DatasetRef, DatasetState, DescribedDataset, ForeignKey, Stamp
+from hms_registry.domain.edges import EdgeKind
+from hms_registry.domain.names import Address
+from hms_registry.domain.sources import Source
+from hms_registry.errors import CrawlInProgress, SourceUnreachable
+from hms_registry.ports.adapter import Scope, ViewDefinition
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.store import open_catalogue
+
+SHOP = Source(name="shop", kind="shelf", url="shelf:", agency="DOT")
+
+
+@dataclass
+class Shelf:
+    """A store in memory: table name -> column names; breaks where it is told to."""
+
+    tables: dict[str, Sequence[str]] = field(default_factory=dict)
+    keys: dict[str, ForeignKey] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+    is_snapshot: bool = True
+    is_down: bool = False
+    breaks_listing_after: int | None = None
+    breaks_describing: Mapping[str, Exception] = field(default_factory=dict)
+    described: list[str] = field(default_factory=list)
+
+    kind: ClassVar[str] = "shelf"
+
+    def __call__(self, _source: str) -> Self:
+        return self
+
+    def check(self) -> None:
+        self.stamp(Scope())
+
+    def stamp(self, scope: Scope) -> Stamp | None:
+        if self.is_down:
+            raise SourceUnreachable("the shelf is down", hint="lift it up")
+        return Stamp(repr((sorted(self.tables.items()), sorted(self.views.items()))))
+
+    def discover(self, scope: Scope) -> Iterator[Discovery]:
+        for at, (name, columns) in enumerate(sorted(self.tables.items())):
+            if at == self.breaks_listing_after:
+                raise SourceUnreachable("the shelf fell", hint="lift it up")
+            kind = DatasetKind.VIEW if name in self.views else DatasetKind.TABLE
+            yield DatasetRef(address=Address("shop", "public", name), kind=kind, stamp=Stamp(repr(columns)))
+        yield ContainerListed(schema="", is_complete=True, is_snapshot=self.is_snapshot)
+
+    def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
+        for ref in refs:
+            name = ref.address.table
+            self.described.append(name)
+            if name in self.breaks_describing:
+                raise self.breaks_describing[name]
+            columns = tuple(Column(path=ColumnPath.of(column), trino_type="bigint") for column in self.tables[name])
+            keys = (self.keys[name],) if name in self.keys else ()
+            yield DescribedDataset(ref=ref, columns=columns, foreign_keys=keys)
+
+    def definitions(self, refs: Sequence[DatasetRef]) -> Iterator[ViewDefinition]:
+        for ref in refs:
+            sql = self.views[ref.address.table]
+            yield ViewDefinition(view=ref.address, sql=sql, dialect="sqlite", search_path=("public",))
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Clock:
+    """A clock that goes a second further each time it is read."""
+
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+@pytest.fixture
+def catalogue() -> Iterator[Catalogue]:
+    opened = open_catalogue("sqlite://")
+    yield opened
+    opened.close()
+
+
+def run(shelf: Shelf, catalogue: Catalogue, source: Source = SHOP) -> Report:
+    (report,) = crawl_all([source], open_adapter=shelf, catalogue=catalogue, clock=Clock())
+    return report
+
+
+def states(catalogue: Catalogue) -> dict[str, DatasetState]:
+    with catalogue.unit() as uow:
+        return {address.table: known.state for address, known in uow.registrations.known("shop").items()}
+
+
+def epoch(catalogue: Catalogue) -> int:
+    with catalogue.unit() as uow:
+        return uow.epoch()
+
+
+def test_a_first_crawl_registers_what_is_listed(catalogue: Catalogue) -> None:
+    """Everything listed is new, and the balance says so."""
+    report = run(Shelf(tables={"a": ["x"], "b": ["y", "z"]}), catalogue)
+
+    assert (report.state, report.is_ok) == (CrawlState.COMPLETE, True)
+    assert (report.balance.listed, report.balance.new) == (2, 2)
+    assert states(catalogue) == {"a": DatasetState.PRESENT, "b": DatasetState.PRESENT}
+
+
+def test_an_unchanged_source_describes_nothing_and_moves_no_epoch(catalogue: Catalogue) -> None:
+    """The second crawl is one stamp and one crawl row."""
+    shelf = Shelf(tables={"a": ["x"]})
+    run(shelf, catalogue)
+    before, shelf.described = epoch(catalogue), []
+
+    report = run(shelf, catalogue)
+
+    assert report.state is CrawlState.UNCHANGED
+    assert report.balance.listed == report.balance.unchanged == 1
+    assert (shelf.described, epoch(catalogue)) == ([], before)
+
+
+def test_only_the_changed_table_is_described_again(catalogue: Catalogue) -> None:
+    """A change costs its own table."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]})
+    run(shelf, catalogue)
+    shelf.tables["b"], shelf.described = ["y", "z"], []
+
+    report = run(shelf, catalogue)
+
+    assert shelf.described == ["b"]
+    assert (report.balance.changed, report.balance.unchanged) == (1, 1)
+
+
+def test_a_table_missing_from_a_snapshot_is_gone_at_once(catalogue: Catalogue) -> None:
+    """A transactional listing is believed."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]})
+    run(shelf, catalogue)
+    del shelf.tables["b"]
+
+    report = run(shelf, catalogue)
+
+    assert report.balance.gone == 1
+    assert states(catalogue)["b"] is DatasetState.GONE
+
+
+def test_a_table_missing_from_a_plain_listing_is_suspect_and_gone_after_two(catalogue: Catalogue) -> None:
+    """One listing of a store without transactions is no proof."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]}, is_snapshot=False)
+    run(shelf, catalogue)
+    del shelf.tables["b"]
+
+    first = run(shelf, catalogue)
+    after_first = states(catalogue)["b"]
+    second = run(shelf, catalogue)
+
+    assert (first.balance.suspect, after_first) == (1, DatasetState.SUSPECT)
+    assert (second.balance.gone, states(catalogue)["b"]) == (1, DatasetState.GONE)
+
+
+def test_a_table_that_comes_back_is_present_again_under_its_id(catalogue: Catalogue) -> None:
+    """Gone is not forgotten."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]})
+    run(shelf, catalogue)
+    with catalogue.unit() as uow:
+        first = uow.registrations.known("shop")[Address("shop", "public", "b")].dataset_id
+    columns = shelf.tables.pop("b")
+    run(shelf, catalogue)
+    shelf.tables["b"] = columns
+
+    run(shelf, catalogue)
+
+    with catalogue.unit() as uow:
+        again = uow.registrations.known("shop")[Address("shop", "public", "b")]
+    assert (again.dataset_id, again.state) == (first, DatasetState.PRESENT)
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_listing_that_breaks_after_table_k_deletes_nothing(catalogue: Catalogue, after: int) -> None:
+    """Absent because the crawl failed is not dropped; the next run completes."""
+    shelf = Shelf(tables={name: ["x"] for name in "abcd"})
+    run(shelf, catalogue)
+    shelf.tables["e"], shelf.breaks_listing_after = ["x"], after
+
+    broken = run(shelf, catalogue)
+    after_break = states(catalogue)
+    shelf.breaks_listing_after = None
+    whole = run(shelf, catalogue)
+
+    assert not broken.is_ok and broken.error == "the shelf fell"
+    assert set(after_break.values()) == {DatasetState.PRESENT}
+    assert whole.is_ok and states(catalogue).keys() == set("abcde")
+
+
+def test_an_unreachable_source_keeps_its_datasets_stale(catalogue: Catalogue) -> None:
+    """No answer is no news of anything but the source."""
+    shelf = Shelf(tables={"a": ["x"]})
+    run(shelf, catalogue)
+    shelf.is_down = True
+
+    report = run(shelf, catalogue)
+
+    with catalogue.unit() as uow:
+        assert uow.sources.get("shop").is_stale
+    assert (report.state, report.hint) == (CrawlState.FAILED, "lift it up")
+    assert states(catalogue) == {"a": DatasetState.PRESENT}
+
+
+def test_a_source_that_answers_again_is_fresh(catalogue: Catalogue) -> None:
+    """Staleness ends with the next whole run, even an unchanged one."""
+    shelf = Shelf(tables={"a": ["x"]})
+    run(shelf, catalogue)
+    shelf.is_down = True
+    run(shelf, catalogue)
+    shelf.is_down = False
+
+    run(shelf, catalogue)
+
+    with catalogue.unit() as uow:
+        assert not uow.sources.get("shop").is_stale
+
+
+def test_one_dataset_that_breaks_costs_only_itself(catalogue: Catalogue) -> None:
+    """A stranger's bug is a recorded failure, told without its text, which may hold a secret."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"], "c": ["z"]}, breaks_describing={"b": ValueError("hunter2")})
+
+    report = run(shelf, catalogue)
+
+    assert (report.state, report.balance.new, report.balance.failed) == (CrawlState.PARTIAL, 2, 1)
+    assert [failure.reason for failure in report.failures] == ["the adapter broke: ValueError"]
+    assert report.balance.is_balanced
+
+
+def test_a_failed_dataset_is_not_gone(catalogue: Catalogue) -> None:
+    """What could not be described is still there."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]})
+    run(shelf, catalogue)
+    shelf.tables["b"], shelf.breaks_describing = ["y", "z"], {"b": OSError("boom")}
+
+    run(shelf, catalogue)
+
+    assert states(catalogue) == {"a": DatasetState.PRESENT, "b": DatasetState.PRESENT}
+
+
+def test_what_the_scope_leaves_out_is_counted(catalogue: Catalogue) -> None:
+    """Filtered is listed too; a pattern is a glob over schema.table, case-sensitive."""
+    source = Source(name="shop", kind="shelf", url="shelf:", exclude=("public.tmp_*",))
+
+    report = run(Shelf(tables={"a": ["x"], "tmp_b": ["y"], "TMP_c": ["z"]}), catalogue, source)
+
+    assert (report.balance.listed, report.balance.new, report.balance.filtered) == (3, 2, 1)
+
+
+def test_a_foreign_key_is_an_edge_whatever_the_order(catalogue: Catalogue) -> None:
+    """The target may be listed after the table that refers to it."""
+    key = ForeignKey(columns=("x",), target=Address("shop", "public", "z"), target_columns=("x",))
+
+    run(Shelf(tables={"a": ["x"], "z": ["x"]}, keys={"a": key}), catalogue)
+
+    with catalogue.unit() as uow:
+        dataset = uow.datasets.find(Address("shop", "public", "a"))
+        assert dataset is not None
+        (edge,) = uow.edges.around(dataset.id, kind=EdgeKind.REFERENCES)
+    assert (edge.edge.upstream_column, edge.edge.downstream_column) == ("x", "x")
+
+
+def test_a_view_finds_its_table_when_that_comes_later(catalogue: Catalogue) -> None:
+    """A view that did not change gets its edge from the crawl that brings its table."""
+    shelf = Shelf(tables={"v": ["x"]}, views={"v": "CREATE VIEW v AS SELECT x FROM t"})
+    run(shelf, catalogue)
+    shelf.tables["t"] = ["x"]
+
+    run(shelf, catalogue)
+
+    with catalogue.unit() as uow:
+        view = uow.datasets.find(Address("shop", "public", "v"))
+        assert view is not None
+        (edge,) = uow.edges.closure(view.id, direction="up")
+    assert (edge.kind, edge.upstream_column, edge.downstream_column) == (EdgeKind.DERIVES, "x", "x")
+
+
+def test_a_crawl_that_another_process_runs_is_left_alone(catalogue: Catalogue) -> None:
+    """One wins the lease; the other says so and writes nothing."""
+    shelf = Shelf(tables={"a": ["x"]})
+    with catalogue.unit(writes=True) as uow:
+        uow.sources.put(SHOP)
+        uow.crawls.start("shop", now=datetime(2026, 1, 1, tzinfo=UTC), lease_s=3600)
+        uow.commit()
+
+    report = run(shelf, catalogue)
+
+    assert (report.state, shelf.described) == (CrawlState.FAILED, [])
+    assert states(catalogue) == {}
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(catalogue: Catalogue) -> None:
+    """The fencing token of a crawl that was taken over is refused in each write."""
+    with catalogue.unit(writes=True) as uow:
+        uow.sources.put(SHOP)
+        old = uow.crawls.start("shop", now=datetime(2026, 1, 1, tzinfo=UTC), lease_s=1)
+        uow.commit()
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    with catalogue.unit(writes=True) as uow:
+        uow.crawls.start("shop", now=later, lease_s=3600)
+        uow.commit()
+
+    with catalogue.unit(writes=True) as uow, pytest.raises(CrawlInProgress):
+        uow.crawls.renew(old, now=later, lease_s=60)
+
+
+def test_a_killed_run_is_described_again_whole(catalogue: Catalogue) -> None:
+    """Stamps of a run that never ended are not trusted: its edges may be missing."""
+    shelf = Shelf(tables={"a": ["x"]})
+    run(shelf, catalogue)
+    with catalogue.unit(writes=True) as uow:
+        uow.crawls.start("shop", now=datetime(2026, 1, 1, tzinfo=UTC), lease_s=0)
+        uow.commit()
+    shelf.described, shelf.tables["b"] = [], ["y"]
+
+    report = run(shelf, catalogue)
+
+    assert sorted(shelf.described) == ["a", "b"]
+    assert (report.balance.unchanged, report.balance.new) == (1, 1)
+
+
+def test_a_name_listed_twice_is_reported_once_registered(catalogue: Catalogue) -> None:
+    """Paging that repeats itself ends, and is told."""
+
+    class Stuttering(Shelf):
+        def discover(self, scope: Scope) -> Iterator[Discovery]:
+            for item in super().discover(scope):
+                yield item
+                if isinstance(item, DatasetRef):
+                    yield item
+
+    report = run(Stuttering(tables={"a": ["x"]}), catalogue)
+
+    assert (report.balance.new, report.balance.failed, report.balance.is_balanced) == (1, 1, True)
+    assert report.failures[0].reason == "listed twice in one run"
