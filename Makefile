@@ -19,8 +19,8 @@ $(STAMP): pyproject.toml tests/stranger/pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip
 	@if [ -n "$(WHEEL)" ]; then rm -rf dist && $(BIN)/python -m pip wheel -q --no-deps -w dist . \
 	  && $(BIN)/python -m pip install -q --force-reinstall --no-deps dist/*.whl \
-	  && $(BIN)/python -m pip install -q '.[chart,dev]'; \
-	else $(BIN)/python -m pip install -q -e '.[chart,dev]'; fi
+	  && $(BIN)/python -m pip install -q '.[chart,postgres,dev]'; \
+	else $(BIN)/python -m pip install -q -e '.[chart,postgres,dev]'; fi
 	$(BIN)/python -m pip install -q --no-deps tests/stranger
 	@touch $@
 

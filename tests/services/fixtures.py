@@ -1,4 +1,4 @@
-"""The servers as fixtures: each starts when the first test asks for it, and ends with the session, whatever happened."""
+"""The servers as fixtures: each starts when a test first asks, and ends with the session, whatever happened."""
 
 from __future__ import annotations
 

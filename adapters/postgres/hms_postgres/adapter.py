@@ -98,10 +98,10 @@ class PostgresAdapter:
         wanted = {oid: ref.address for ref in refs if (oid := oid_of(ref)) is not None}
         with self._looking() as current:
             rows = current.retried(lambda: current.session.rows(VIEWS, list(wanted)))
-        for oid, sql in rows:
-            if isinstance(oid, int) and isinstance(sql, str):
+        for number, sql in rows:
+            if isinstance(number, int) and isinstance(sql, str):
                 # A name without a schema is one of pg_catalog's: the search path of our sessions is empty.
-                yield ViewDefinition(view=wanted[oid], sql=sql, dialect="postgres", search_path=("pg_catalog",))
+                yield ViewDefinition(view=wanted[number], sql=sql, dialect="postgres", search_path=("pg_catalog",))
 
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at a location as `describe` writes it: the database's URL, `#`, schema `/` table."""

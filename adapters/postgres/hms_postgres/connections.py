@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -34,6 +35,7 @@ class Connections:
         self._idle: list[dbapi.Connection] = []
         self._streams: set[Stream] = set()
         self._is_closed = False
+        weakref.finalize(self, _hang_up_all, self._idle)  # for an adapter that nobody closed
 
     def take(self, stream: Stream) -> dbapi.Connection:
         """Give *stream* a connection.
@@ -65,11 +67,16 @@ class Connections:
         """End every stream, and hang up."""
         with self._lock:
             self._is_closed = True
-            streams, idle, self._idle = list(self._streams), self._idle, []
+            streams = list(self._streams)
         for stream in streams:
             stream.close()
-        for connection in idle:
-            _hang_up(connection)
+        with self._lock:
+            _hang_up_all(self._idle)
+
+
+def _hang_up_all(connections: list[dbapi.Connection]) -> None:
+    while connections:
+        _hang_up(connections.pop())
 
 
 def _hang_up(connection: dbapi.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from hms_postgres.config import PostgresConfig
 from hms_postgres.failures import crawl_failed
@@ -41,7 +41,7 @@ class Look:
         if self._listing is None:
             _ = self.identity  # of the same snapshot
             rows = self.session.rows(LISTING)
-            self._listing = [cast(Listed, Listed._make(row)) for row in rows]
+            self._listing = [Listed._make(row) for row in rows]
         return self._listing
 
     def again(self) -> None:

@@ -48,7 +48,7 @@ class Partitions(NamedTuple):
 
     oid: int
     key: str
-    count: int
+    leaves: int
     rows: float | None
     size_bytes: int | None
 
@@ -156,7 +156,7 @@ def _observation(relation: Relation, partitions: Partitions | None) -> Observati
         row_count=None if rows is None else int(rows),
         is_estimate=rows is not None,
         size_bytes=size,
-        file_count=partitions.count if partitions is not None else None,
+        file_count=partitions.leaves if partitions is not None else None,
     )
 
 
@@ -175,5 +175,5 @@ def _properties(relation: Relation, partitions: Partitions | None) -> dict[str, 
     if relation.server:
         properties["foreign_server"] = relation.server
     if partitions is not None:
-        properties |= {"partitions": str(partitions.count), "partitioned_by": partitions.key}
+        properties |= {"partitions": str(partitions.leaves), "partitioned_by": partitions.key}
     return properties

@@ -32,25 +32,27 @@ def fit(batch: pa.RecordBatch, schema: pa.Schema, *, what: str) -> pa.RecordBatc
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _unfit(what: str, field: pa.Field) -> ScanFailed:
+def _unfit(what: str, field: pa.Field[pa.DataType]) -> ScanFailed:
     return ScanFailed(
         f"{what}: a value of column {quote_identifier(field.name)} is no {field.type}: NaN, infinite or out of range",
         hint="leave such rows out in a view of the source, or crawl again if the column's type changed",
     )
 
 
-def _is_out_of_range(column: pa.Array) -> bool:
+def _is_out_of_range(column: pa.Array[pa.Scalar[pa.DataType]]) -> bool:
     if pa.types.is_list(column.type):
         assert isinstance(column, pa.ListArray)
         return _is_out_of_range(column.flatten())
     if pa.types.is_date32(column.type):
-        return _any(pc.less(column.cast(pa.int32()), _FIRST_DAY))
+        return _any(pc.less(column.cast(pa.int32()), pa.scalar(_FIRST_DAY, pa.int32())))
     if pa.types.is_timestamp(column.type):
-        return _any(pc.less(column.cast(pa.int64()), _FIRST_DAY * _DAY_US))
+        return _any(pc.less(column.cast(pa.int64()), pa.scalar(_FIRST_DAY * _DAY_US, pa.int64())))
     if pa.types.is_time64(column.type):
-        return _any(pc.greater_equal(column.cast(pa.int64()), _DAY_US))  # 24:00:00 is a time only here
+        return _any(
+            pc.greater_equal(column.cast(pa.int64()), pa.scalar(_DAY_US, pa.int64()))
+        )  # 24:00:00 is a time only here
     return False
 
 
-def _any(mask: pa.Array) -> bool:
+def _any(mask: pa.BooleanArray) -> bool:
     return bool(pc.any(mask).as_py())

@@ -7,7 +7,7 @@ literal of another Python type than its column's family calls for is never writt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -23,15 +23,6 @@ _EXACT_FLOAT = 2**53
 _UNORDERED = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 _ORDERED = frozenset({Family.INTEGER, Family.DECIMAL, Family.FLOAT, Family.DATE, Family.TIME, Family.LOCAL,
                       Family.INSTANT})  # fmt: skip
-_CASTS = {
-    Family.FLOAT: "float8",
-    Family.UUID: "uuid",
-    Family.BYTES: "bytea",
-    Family.DATE: "date",
-    Family.TIME: "time",
-    Family.LOCAL: "timestamp",
-    Family.INSTANT: "timestamptz",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +65,74 @@ def _values(literals: Sequence[Literal], family: Family) -> list[str] | None:
 
 
 def _written(literal: Literal, family: Family) -> str | None:
-    match family, literal:
-        case Family.BOOLEAN, bool():
-            return "true" if literal else "false"
-        case (Family.INTEGER | Family.DECIMAL), int() if not isinstance(literal, bool):
-            return str(literal)
-        case (Family.INTEGER | Family.DECIMAL), Decimal() if literal.is_finite():
-            return f"{literal:f}"
-        case Family.FLOAT, (int() | float()) if not isinstance(literal, bool):
-            is_exact = math.isfinite(literal) if isinstance(literal, float) else abs(literal) <= _EXACT_FLOAT
-            return f"'{float(literal)!r}'::float8" if is_exact else None
-        case (Family.TEXT | Family.LABEL), str():
-            return _quoted(literal)
-        case Family.CHAR, str() if not literal.endswith(" "):
-            return f"{_quoted(literal)}::bpchar" if "\0" not in literal else None
-        case Family.UUID, str() if _is_uuid(literal):
-            return _cast(literal, family)
-        case Family.BYTES, bytes():
-            return f"'\\x{literal.hex()}'::bytea"
-        case Family.DATE, date() if not isinstance(literal, datetime):
-            return _cast(literal.isoformat(), family)
-        case Family.TIME, time() if literal.tzinfo is None:
-            return _cast(literal.isoformat(), family)
-        case Family.LOCAL, datetime() if literal.tzinfo is None:
-            return _cast(literal.isoformat(sep=" "), family)
-        case Family.INSTANT, datetime() if literal.tzinfo is not None:
-            return _cast(literal.isoformat(sep=" "), family)
-    return None
+    """Write a literal for a column of *family*; None where the two do not go together."""
+    if isinstance(literal, bool) or family is Family.BOOLEAN:
+        return str(literal).lower() if isinstance(literal, bool) and family is Family.BOOLEAN else None
+    write = _WRITERS.get(family)
+    return write(literal) if write is not None else None
+
+
+def _exact(literal: Literal) -> str | None:
+    if isinstance(literal, Decimal):
+        return f"{literal:f}" if literal.is_finite() else None
+    return str(literal) if isinstance(literal, int) else None
+
+
+def _float(literal: Literal) -> str | None:
+    is_exact = (isinstance(literal, int) and abs(literal) <= _EXACT_FLOAT) or (
+        isinstance(literal, float) and math.isfinite(literal)
+    )
+    return f"'{float(literal)!r}'::float8" if is_exact and isinstance(literal, int | float) else None
+
+
+def _text(literal: Literal) -> str | None:
+    return _quoted(literal) if isinstance(literal, str) else None
+
+
+def _char(literal: Literal) -> str | None:
+    """Write it as what ignores padding; our values have none, so one that ends in a blank equals nothing of ours."""
+    text = _text(literal)
+    return f"{text}::bpchar" if text is not None and isinstance(literal, str) and not literal.endswith(" ") else None
+
+
+def _uuid(literal: Literal) -> str | None:
+    return f"'{literal}'::uuid" if isinstance(literal, str) and _is_uuid(literal) else None
+
+
+def _bytes(literal: Literal) -> str | None:
+    return f"'\\x{literal.hex()}'::bytea" if isinstance(literal, bytes) else None
+
+
+def _date(literal: Literal) -> str | None:
+    return f"'{literal}'::date" if isinstance(literal, date) and not isinstance(literal, datetime) else None
+
+
+def _time(literal: Literal) -> str | None:
+    return f"'{literal}'::time" if isinstance(literal, time) and literal.tzinfo is None else None
+
+
+def _local(literal: Literal) -> str | None:
+    return f"'{literal}'::timestamp" if isinstance(literal, datetime) and literal.tzinfo is None else None
+
+
+def _instant(literal: Literal) -> str | None:
+    return f"'{literal}'::timestamptz" if isinstance(literal, datetime) and literal.tzinfo is not None else None
+
+
+_WRITERS: Mapping[Family, Callable[[Literal], str | None]] = {
+    Family.INTEGER: _exact,
+    Family.DECIMAL: _exact,
+    Family.FLOAT: _float,
+    Family.TEXT: _text,
+    Family.LABEL: _text,
+    Family.CHAR: _char,
+    Family.UUID: _uuid,
+    Family.BYTES: _bytes,
+    Family.DATE: _date,
+    Family.TIME: _time,
+    Family.LOCAL: _local,
+    Family.INSTANT: _instant,
+}
 
 
 def _quoted(text: str) -> str | None:
@@ -109,10 +141,6 @@ def _quoted(text: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return sql.Literal(text).as_string(None).strip() if "\0" not in text else None
-
-
-def _cast(text: str, family: Family) -> str:
-    return f"'{text}'::{_CASTS[family]}"
 
 
 def _is_uuid(text: str) -> bool:

@@ -121,7 +121,7 @@ FROM schemas n
 LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
 LEFT JOIN stamps s ON s.rel = r.oid
 ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
-"""
+"""  # noqa: S608 # of constants
 
 RELATIONS: Final[LiteralString] = """
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),

@@ -113,9 +113,7 @@ def plan_select(request: ScanRequest, known: dict[str, ScannedColumn]) -> Plan:
         sql = f"SELECT {', '.join(listed)} FROM {table}{where}{limit}"  # noqa: S608 # quoted names, typed literals
     else:
         sql = f"SELECT count(*)::int8 AS n FROM (SELECT FROM {table}{where}{limit}) AS counted"  # noqa: S608 # likewise
-    return Plan(
-        what=str(address), sql=sql, columns=columns, residual=tuple(residual), is_limit_applied=limits
-    )
+    return Plan(what=str(address), sql=sql, columns=columns, residual=tuple(residual), is_limit_applied=limits)
 
 
 def _opener(plan: Plan, request: ScanRequest, connections: Connections) -> Callable[[], pa.RecordBatchReader]:

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import LiteralString
 
 import psycopg
@@ -138,11 +138,8 @@ class Session:
 
     def _cut(self, descriptor: int) -> None:
         self._was_cut = True
-        with socket.socket(fileno=descriptor) as ours:
-            try:
-                ours.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is gone already
+        with socket.socket(fileno=descriptor) as ours, suppress(OSError):  # it may be gone already
+            ours.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

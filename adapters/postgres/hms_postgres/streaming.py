@@ -63,7 +63,9 @@ class Stream:
             raise cancelled(self._what)
         connection = self._connections.take(self)
         self._cursor = connection.cursor()
-        pump = threading.Thread(target=self._pump, args=[connection, self._cursor], name="hms-dta-postgres", daemon=True)
+        pump = threading.Thread(
+            target=self._pump, args=[connection, self._cursor], name="hms-dta-postgres", daemon=True
+        )
         self._thread = pump
         pump.start()
 
@@ -104,9 +106,7 @@ class Stream:
         try:
             timeout_ms = max(1, int(self._deadline_s * 1000))
             cursor.execute(f"SET statement_timeout = {timeout_ms:d}")
-            cursor.adbc_statement.set_options(
-                **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)}
-            )
+            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)})
             if not self._stop.is_set():
                 cursor.execute(self._sql)
                 self._pass_on(cursor)

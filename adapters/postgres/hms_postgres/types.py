@@ -140,29 +140,37 @@ def guarded_array(column: str, wire: str) -> str:
 
 
 def _scalar(row: TypeRow, mod: int) -> Mapped:
-    if row.kind == "c":
-        return _COMPOSITE
-    if row.kind == "e":
-        return _LABEL
+    if row.kind in _BY_KIND:
+        return _BY_KIND[row.kind]
     if row.name in _PLAIN:
         return _PLAIN[row.name]
-    match row.name:
-        case "numeric":
-            return _numeric(mod)
-        case "varchar":
-            return Mapped(f"varchar({mod - 4})" if mod >= 4 else "varchar", "string", "text", Family.TEXT)
-        case "bpchar" if mod >= 4:
-            return Mapped(f"char({mod - 4})", "string", "text", Family.CHAR)
-        case "bit" if mod == 1:
-            return Mapped("boolean", "bool", "bool", select=lambda column: f"({column} = B'1')")
-        case "time":
-            return Mapped(f"time({_digits(mod)})", "time64[us]", "time", Family.TIME)
-        case "timestamp":
-            return Mapped(f"timestamp({_digits(mod)})", "timestamp[us]", "timestamp", Family.LOCAL)
-        case "timestamptz":
-            trino = f"timestamp({_digits(mod)}) with time zone"
-            return Mapped(trino, "timestamp[us, tz=UTC]", "timestamptz", Family.INSTANT)
-    return _VARCHAR
+    return _BY_MODIFIER[row.name](mod) if row.name in _BY_MODIFIER else _VARCHAR
+
+
+def _varchar(mod: int) -> Mapped:
+    return Mapped(f"varchar({mod - 4})" if mod >= 4 else "varchar", "string", "text", Family.TEXT)
+
+
+def _char(mod: int) -> Mapped:
+    """Read `char(n)`: without its padding, which PostgreSQL ignores as well."""
+    return Mapped(f"char({mod - 4})", "string", "text", Family.CHAR) if mod >= 4 else _VARCHAR
+
+
+def _bit(mod: int) -> Mapped:
+    return Mapped("boolean", "bool", "bool", select=lambda column: f"({column} = B'1')") if mod == 1 else _VARCHAR
+
+
+def _time(mod: int) -> Mapped:
+    return Mapped(f"time({_digits(mod)})", "time64[us]", "time", Family.TIME)
+
+
+def _local(mod: int) -> Mapped:
+    return Mapped(f"timestamp({_digits(mod)})", "timestamp[us]", "timestamp", Family.LOCAL)
+
+
+def _instant(mod: int) -> Mapped:
+    trino = f"timestamp({_digits(mod)}) with time zone"
+    return Mapped(trino, "timestamp[us, tz=UTC]", "timestamptz", Family.INSTANT)
 
 
 def _digits(mod: int) -> int:
@@ -181,3 +189,15 @@ def _numeric(mod: int) -> Mapped:
     if precision > 38:
         return _VARCHAR
     return Mapped(f"decimal({precision},{scale})", f"decimal128({precision}, {scale})", "text", Family.DECIMAL)
+
+
+_BY_KIND = {"c": _COMPOSITE, "e": _LABEL}
+_BY_MODIFIER: Mapping[str, Callable[[int], Mapped]] = {
+    "numeric": _numeric,
+    "varchar": _varchar,
+    "bpchar": _char,
+    "bit": _bit,
+    "time": _time,
+    "timestamp": _local,
+    "timestamptz": _instant,
+}
