@@ -220,7 +220,7 @@ GROUP BY t.root
 """
 
 VIEWS: Final[LiteralString] = """
-SELECT c.oid::int8, pg_get_viewdef(c.oid)
+SELECT c.oid::int8, pg_get_viewdef(c.oid, true)
 FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
 """
 
