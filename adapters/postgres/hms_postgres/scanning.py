@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import cast
@@ -129,9 +130,11 @@ def _opener(plan: Plan, request: ScanRequest, connections: Connections) -> Calla
             deadline_s=request.deadline_s,
         )
         stream.start()
-        reader = pa.RecordBatchReader.from_batches(schema, _batches(stream, plan, request))
-        # Read through a C stream: closing that one drops the generator at once, which lets go of the source.
-        return pa.RecordBatchReader.from_stream(reader)
+        batches = _batches(stream, plan, request)
+        # The reader lets go with its last reference: pyarrow has no earlier hook that leaves our errors as they are.
+        # A generator that nobody began to read has no `finally` yet, so it is watched from outside.
+        weakref.finalize(batches, stream.close)
+        return pa.RecordBatchReader.from_batches(schema, batches)
 
     return open_reader
 
