@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.fixtures import bucket, postgres_database, postgres_server, seaweed_server
+from services.fixtures import bucket, kept_bucket, postgres_database, postgres_server, seaweed_server
 
-__all__ = ["bucket", "postgres_database", "postgres_server", "seaweed_server"]
+__all__ = ["bucket", "kept_bucket", "postgres_database", "postgres_server", "seaweed_server"]

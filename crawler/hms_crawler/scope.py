@@ -19,4 +19,15 @@ def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | Non
         wanted = not source.include or any(fnmatchcase(name, pattern) for pattern in source.include)
         return wanted and not any(fnmatchcase(name, pattern) for pattern in source.exclude)
 
-    return Scope(includes=includes, deadline_s=deadline_s, previous=previous)
+    return Scope(includes=includes, schemas=_schemas(source), deadline_s=deadline_s, previous=previous)
+
+
+def _schemas(source: Source) -> frozenset[str] | None:
+    """Return the schemas that the include patterns spell out; None if one of them may match any schema."""
+    found: set[str] = set()
+    for pattern in source.include:
+        schema, dot, _ = pattern.partition(".")
+        if not dot or set(schema) & set("*?["):
+            return None
+        found.add(schema)
+    return frozenset(found) if found else None

@@ -54,6 +54,13 @@ def seaweed_server() -> Iterator[SeaweedServer]:
             server.running.stop()
 
 
+@pytest.fixture(scope="session")
+def kept_bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
+    """A bucket for the session, for tests that keep to a prefix of their own."""
+    with seaweed_server.bucket() as made:
+        yield made
+
+
 @pytest.fixture
 def bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
     """A new, empty bucket."""

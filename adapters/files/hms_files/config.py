@@ -10,9 +10,8 @@ from typing import Self
 from urllib.parse import unquote
 
 from hms_formats.dialect import TextOptions
+from hms_formats.options import TEXT_OPTIONS, text_options
 from hms_registry.errors import SettingsInvalid
-
-_OPTIONS = ("delimiter", "encoding", "has_header", "null_values")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +29,12 @@ class FilesConfig:
         Raises:
             SettingsInvalid: it is the URL of something else, or an option is not one of ours.
         """
-        unknown = sorted(set(options) - set(_OPTIONS))
+        unknown = sorted(set(options) - set(TEXT_OPTIONS))
         if unknown:
             raise SettingsInvalid(
-                f"source {source}: {unknown[0]!r} is no option of files", hint=f"there are {', '.join(_OPTIONS)}"
+                f"source {source}: {unknown[0]!r} is no option of files", hint=f"there are {', '.join(TEXT_OPTIONS)}"
             )
-        return cls(source=source, root=absolute(local_path(url, source=source)), text=_text(source, options))
+        return cls(source=source, root=absolute(local_path(url, source=source)), text=text_options(source, options))
 
 
 def absolute(path: str) -> str:
@@ -60,31 +59,3 @@ def local_path(url: str, *, source: str) -> str:
     raw = slash + path
     # A `%` may be part of the folder's own name: what lies there decides.
     return raw if "%" not in raw or Path(raw).exists() else unquote(raw)
-
-
-def _text(source: str, options: Mapping[str, str]) -> TextOptions:
-    stated = TextOptions()
-    delimiter = options.get("delimiter", "").replace("\\t", "\t") or None
-    if delimiter is not None and len(delimiter) != 1:
-        raise SettingsInvalid(f"source {source}: the delimiter is one character", hint=r"e.g. ; or | or \t")
-    header = options.get("has_header", "").strip().lower()
-    if header not in ("", "true", "false"):
-        raise SettingsInvalid(f"source {source}: has_header is true or false", hint="leave it out to have it seen")
-    words = options.get("null_values")
-    missing = stated.missing if words is None else ("", *(word.strip() for word in words.split(",")))
-    return TextOptions(
-        encoding=_codec(source, options.get("encoding")),
-        delimiter=delimiter,
-        has_header=None if not header else header == "true",
-        missing=missing,
-    )
-
-
-def _codec(source: str, name: str | None) -> str | None:
-    if name is None:
-        return None
-    try:
-        "".encode(name)
-    except LookupError:
-        raise SettingsInvalid(f"source {source}: no such encoding", hint="e.g. utf-8, cp1252, utf-16-le") from None
-    return name

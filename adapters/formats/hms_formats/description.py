@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +23,8 @@ from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Observati
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.arrow import trino_type
 
+Properties = Callable[[Sequence[Entry]], Mapping[str, str]]
+
 _NAMED = 5
 _MAX_LEFT_OUT = 1000
 
@@ -38,8 +40,11 @@ class _Folder:
     has_unreadable: bool = False
 
 
-def describe_one(tree: Tree, ref: DatasetRef) -> DescribedDataset:
+def describe_one(tree: Tree, ref: DatasetRef, *, properties: Properties = lambda _: {}) -> DescribedDataset:
     """Describe a dataset.
+
+    Args:
+        properties: what the store says of the files that make it up.
 
     Raises:
         ScanFailed: it is not there, damaged, or not what its name says.
@@ -69,6 +74,7 @@ def describe_one(tree: Tree, ref: DatasetRef) -> DescribedDataset:
         format=str(folder.pieces[0].kind.format),
         observation=_observation(kept, merged.row_count),
         findings=(*_stray_findings(members), *folder.findings),
+        properties=properties(kept),
     )
 
 

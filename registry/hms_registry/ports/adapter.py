@@ -28,12 +28,15 @@ class Scope:
     Attributes:
         includes: says of `schema.table` (byte-exact) whether it is wanted; an adapter may use it early to save
             work, but then must still yield the refs it filtered, so that the crawl can count them.
+        schemas: no other schema can be wanted, so an adapter need not list any other, and then says nothing of it;
+            None = any.
         deadline_s: seconds that the whole call may take.
         previous: the stamp of the last crawl that ended whole, for `stamp`: an adapter that sees that nothing it
             covers has changed returns this very stamp.
     """
 
     includes: Callable[[str, str], bool] = lambda _schema, _table: True
+    schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
 
@@ -100,6 +103,8 @@ class ScanRequest:
         columns: byte-exact top-level names, in the order wanted; empty = none needed, rows are only counted.
         schema: Arrow schema of *columns*, as registered: the reader must yield it exactly (cast or fail).
         predicate: all must hold. A hint: what the adapter did not apply it returns as `residual`.
+        pin: read the content that this pin holds, as the adapter gave it in `properties["pin"]`, and not the latest;
+            an adapter that gave none is not asked with one.
         limit: rows that are enough, once the predicate is applied; a hint as well.
         batch_rows: rows a batch, about.
         cancel: set when nobody waits any more: stop soon, and let go of the source.
@@ -111,6 +116,7 @@ class ScanRequest:
     schema: pa.Schema
     predicate: tuple[Conjunct, ...] = ()
     limit: int | None = None
+    pin: str | None = None
     batch_rows: int = 65_536
     cancel: Event | None = None
     deadline_s: float = 300.0

@@ -1,0 +1,192 @@
+"""A bucket as a tree of files."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+
+from hms_formats.detection import Format, detect
+from hms_formats.dialect import TextOptions
+from hms_formats.listing import Entry, Listed
+from hms_formats.trees import Locator
+from hms_registry.errors import SourceUnreachable
+from hms_s3.client import BucketClient
+from hms_s3.config import S3Config
+from hms_s3.errors import Denied
+from hms_s3.listing import Pages, by_folder
+from hms_s3.memory import Memory
+from hms_s3.objects import RangedFile
+
+T = TypeVar("T")
+R = TypeVar("R")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class Bucket:
+    """The keys below a prefix; what a listing saw is remembered for describing it."""
+
+    def __init__(self, config: S3Config, client: BucketClient, *, deadline_s: float = 300.0) -> None:
+        self._config = config
+        self._client = client
+        self._deadline_s = deadline_s
+        self._pool: ThreadPoolExecutor | None = None
+        self._memory = Memory()
+        self.versions: dict[str, str] = {}
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self._config.source
+
+    @property
+    def text(self) -> TextOptions:
+        """What an operator states of its text files."""
+        return self._config.text
+
+    def within(self, deadline_s: float) -> Bucket:
+        """Set how long a listing may take."""
+        self._deadline_s = deadline_s
+        return self
+
+    def folders(self, within: Collection[str] | None = None) -> Iterator[tuple[str, Listed]]:
+        """List once, narrowed to the prefixes that are asked for."""
+        self._memory.clear()
+        if within is not None:
+            yield from self._narrowed(within)
+            return
+        if self._config.prefixes:
+            yield from self._prefixed()
+            return
+        yield from self._listed("")
+
+    def _narrowed(self, folders: Collection[str]) -> Iterator[tuple[str, Listed]]:
+        for name in sorted(folders):
+            all_of_it, parts = f"{name}/", self._config.prefixes
+            inside = [each for each in parts if each.startswith(all_of_it)]
+            is_covered = not parts or any(all_of_it.startswith(each) for each in parts)
+            listed = Listed()
+            for prefix in [all_of_it] if is_covered else inside:
+                for _, found in self._listed(prefix):
+                    listed.extend(found)
+            yield name, listed
+
+    def _prefixed(self) -> Iterator[tuple[str, Listed]]:
+        """List each configured prefix; one that is denied makes its folder incomplete, and the rest goes on."""
+        by_head: dict[str, list[str]] = {}
+        for prefix in self._config.prefixes:
+            by_head.setdefault(prefix.partition("/")[0], []).append(prefix)
+        denied: list[Denied] = []
+        for head, prefixes in by_head.items():
+            listed = Listed()
+            for prefix in prefixes:
+                try:
+                    for _, found in self._listed(prefix):
+                        listed.extend(found)
+                except Denied as error:
+                    denied.append(error)
+                    listed.problems.append((prefix, "its key may not list this prefix"))
+                    listed.is_complete = False
+            if len(denied) == len(self._config.prefixes):
+                raise denied[0]
+            yield head, listed
+        yield "", Listed()
+
+    def _listed(self, below: str) -> Iterator[tuple[str, Listed]]:
+        config = self._config
+        pages = Pages(self._client, config.prefix + below, self._deadline_s, config.source)
+        for name, listed in by_folder(pages, prefix=config.prefix):
+            if not name and not pages.is_whole:
+                listed.is_complete = False
+            if not listed.is_complete:
+                listed.problems.append(
+                    (f"{below or config.bucket}", "the store repeats itself: its listing has no end")
+                )
+            self._memory.keep(name, listed)
+            yield name, listed
+
+    def members(self, locator: Locator) -> Listed:
+        """Return what the last listing saw there, or ask."""
+        known = self._memory.find(locator)
+        return known if known is not None else self._asked(locator)
+
+    def _asked(self, locator: Locator) -> Listed:
+        listed = Listed()
+        if not locator.is_folder:
+            try:
+                listed.files.append(Entry(locator.path, *self._client.head(self._config.prefix + locator.path)))
+            except FileNotFoundError:
+                pass
+            except PermissionError:  # it is there, and reading it will tell
+                listed.files.append(Entry(locator.path, 1, 0))
+            return listed
+        below = f"{locator.path}/" if locator.path else ""
+        pages = Pages(self._client, self._config.prefix + below, self._deadline_s, self._config.source)
+        for _, found in by_folder(pages, prefix=self._config.prefix):
+            listed.extend(found)
+        if not pages.is_whole or not listed.is_complete:
+            raise SourceUnreachable(
+                f"source {self.source}: the store repeats itself: {below!r} cannot be listed whole", hint="try again"
+            )
+        return listed
+
+    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:
+        """Open an object by ranges."""
+        kind = detect(entry.name)
+        is_parquet = kind is not None and kind.format is Format.PARQUET
+
+        def fetch(start: int, stop: int) -> bytes:
+            found, version = self._client.fetch(
+                self._config.prefix + entry.path, entry.path, start, stop, tag=entry.tag, is_large=is_look
+            )
+            if version:
+                self.versions[entry.path] = version
+            return found
+
+        if is_look:
+            return pa.PythonFile(RangedFile.look(entry.path, entry.size, fetch, at_end=is_parquet), "r")
+        return pa.PythonFile(RangedFile.whole(entry.path, entry.size, fetch, is_stream=not is_parquet), "r")
+
+    def location(self, path: str) -> str:
+        """Return the `s3:` URL."""
+        return f"s3://{self._config.bucket}/{quote(self._config.prefix + path)}".rstrip("/")
+
+    def path_of(self, location: str, *, beside: str | None = None) -> str | None:
+        """Read an `s3:` URL of this bucket; whatever else it says is not listened to."""
+        if beside is not None and not _SCHEME.match(location) and not location.startswith("/"):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(beside), location))
+            return None if path.startswith("../") or path in ("..", ".") else path
+        start = f"s3://{self._config.bucket}/"
+        if location[: len(start)].lower() != start.lower() or "?" in location or "#" in location:
+            return None
+        key = unquote(location[len(start) :]).rstrip("/")
+        prefix = self._config.prefix
+        return key[len(prefix) :] or None if key.startswith(prefix) else None
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """So many at once as there are connections."""
+        todo = list(items)
+        if len(todo) < 2:
+            return map(work, todo)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._config.connections, thread_name_prefix="hms-s3")
+        return self._pool.map(work, todo)
+
+    def pin_of(self, entries: Iterable[Entry]) -> Mapping[str, str]:
+        """Return the property that reads these objects as they are now again, if the store keeps their versions."""
+        from hms_s3.pins import Pin
+
+        pinned = tuple((entry, self.versions.pop(entry.path, "")) for entry in entries)
+        pin = Pin.of(pinned)
+        return {} if pin is None else {"pin": str(pin)}
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
