@@ -88,9 +88,10 @@ class Stream:
             yield item
 
     def close(self) -> None:
-        """Cancel what still runs on the server, and let go. Idempotent."""
+        """Cancel what still runs on the server, and let go. Idempotent; a thread that does not end is left behind."""
         self._stop.set()
         thread, cursor = self._thread, self._cursor
+        self._thread = None
         if thread is None or cursor is None or thread is threading.current_thread():
             return
         gives_up_at = time.monotonic() + _ENDING_S
