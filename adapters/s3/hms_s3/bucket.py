@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from urllib.parse import quote, unquote
@@ -58,23 +58,27 @@ class Bucket:
         """List once, narrowed to the prefixes that are asked for."""
         self._memory.clear()
         if within is not None:
-            yield from self._narrowed(within)
-            return
-        if self._config.prefixes:
-            yield from self._prefixed()
-            return
-        yield from self._listed("")
+            found = self._narrowed(within)
+        else:
+            found = self._prefixed() if self._config.prefixes else self._listed("")
+        for name, listed in found:
+            self._memory.keep(name, listed)
+            yield name, listed
 
     def _narrowed(self, folders: Collection[str]) -> Iterator[tuple[str, Listed]]:
         for name in sorted(folders):
-            all_of_it, parts = f"{name}/", self._config.prefixes
-            inside = [each for each in parts if each.startswith(all_of_it)]
-            is_covered = not parts or any(all_of_it.startswith(each) for each in parts)
             listed = Listed()
-            for prefix in [all_of_it] if is_covered else inside:
+            for prefix in self._parts(f"{name}/"):
                 for _, found in self._listed(prefix):
                     listed.extend(found)
             yield name, listed
+
+    def _parts(self, below: str) -> Sequence[str]:
+        """Return what is to be listed of all that is below a prefix: it, or the configured prefixes in it."""
+        configured = self._config.prefixes
+        if not configured or any(below.startswith(each) for each in configured):
+            return [below]
+        return [each for each in configured if each.startswith(below)]
 
     def _prefixed(self) -> Iterator[tuple[str, Listed]]:
         """List each configured prefix; one that is denied makes its folder incomplete, and the rest goes on."""
@@ -107,7 +111,6 @@ class Bucket:
                 listed.problems.append(
                     (f"{below or config.bucket}", "the store repeats itself: its listing has no end")
                 )
-            self._memory.keep(name, listed)
             yield name, listed
 
     def members(self, locator: Locator) -> Listed:
@@ -125,13 +128,13 @@ class Bucket:
             except PermissionError:  # it is there, and reading it will tell
                 listed.files.append(Entry(locator.path, 1, 0))
             return listed
-        below = f"{locator.path}/" if locator.path else ""
-        pages = Pages(self._client, self._config.prefix + below, self._deadline_s, self._config.source)
-        for _, found in by_folder(pages, prefix=self._config.prefix):
-            listed.extend(found)
-        if not pages.is_whole or not listed.is_complete:
+        for prefix in self._parts(f"{locator.path}/" if locator.path else ""):
+            for _, found in self._listed(prefix):
+                listed.extend(found)
+        if not listed.is_complete:
             raise SourceUnreachable(
-                f"source {self.source}: the store repeats itself: {below!r} cannot be listed whole", hint="try again"
+                f"source {self.source}: the store repeats itself: {locator.path} cannot be listed whole",
+                hint="try again",
             )
         return listed
 

@@ -143,7 +143,7 @@ class Transport:
         """
         with self._watch.over() as watched:
             try:
-                return self._send(request)
+                answer = self._send(request)
             except Urllib3SSLError as exc:
                 raise SSLError(endpoint_url=request.url, error=exc) from exc
             except (NewConnectionError, socket.gaierror) as exc:
@@ -156,6 +156,12 @@ class Transport:
                 if watched.is_over:
                     raise ReadTimeoutError(endpoint_url=request.url, error=exc) from exc
                 raise ConnectionClosedError(endpoint_url=request.url, error=exc, request=request) from exc
+            if watched.is_over:
+                raise ReadTimeoutError(endpoint_url=request.url, error="its time is up")
+            if not {"content-length", "transfer-encoding"} & {str(name).lower() for name in answer.headers}:
+                # Cut within the headers; http.client takes the rest for an empty answer, and a bucket for empty.
+                raise ConnectionClosedError(endpoint_url=request.url, error="cut short", request=request)
+            return answer
 
     def _send(self, request: AWSPreparedRequest) -> AWSResponse:
         # botocore signs some headers as bytes, whatever its types say.
