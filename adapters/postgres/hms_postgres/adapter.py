@@ -18,7 +18,7 @@ from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
-from hms_registry.errors import SourceError
+from hms_registry.errors import NotInstalled, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
 
 if TYPE_CHECKING:
@@ -122,8 +122,11 @@ class PostgresAdapter:
     def scan(self, request: ScanRequest) -> Scan:
         """Plan one SELECT."""
         if self._reading is None:
-            from hms_postgres.scanning import Reading
-
+            try:
+                from hms_postgres.scanning import Reading
+            except ImportError as exc:
+                hint = "pip install 'hms-dta[postgres]'"
+                raise NotInstalled(f"reading from PostgreSQL is not installed: {exc.name} is missing", hint=hint) from exc
             self._reading = Reading(self._config)
         return self._reading.plan(request)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from hms_postgres.config import PostgresConfig
-from hms_postgres.queries import COLUMNS, KEYS, PARTITIONS, RELATIONS, UNREADABLE
+from hms_postgres.queries import KEYS, PARTITIONS, RELATIONS, UNREADABLE
 from hms_postgres.session import Session
 from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.columns import Column
@@ -104,7 +105,7 @@ def _facts(config: PostgresConfig, session: Session, oids: list[int], types: Typ
         unreadable[oid].append(name)
     return Facts(
         relations=relations,
-        columns=types.columns(session, session.rows(COLUMNS, oids)),
+        columns=types.columns(session, oids),
         primary_keys=primary,
         foreign_keys=foreign,
         partitions={every.oid: every for every in partitions},
@@ -138,12 +139,17 @@ def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts
         foreign_keys=tuple(facts.foreign_keys.get(relation.oid, ())),
         description=relation.description,
         owner=relation.owner,
-        location=f"{config.location}#{quote(relation.schema, safe='')}/{quote(relation.name, safe='')}",
+        location=f"{_schema_location(config.location, relation.schema)}/{quote(relation.name, safe='')}",
         is_readable=relation.is_readable,
         observation=_observation(relation, partitions),
         findings=tuple(_findings(relation, facts)),
         properties=_properties(relation, partitions),
     )
+
+
+@lru_cache(maxsize=1024)
+def _schema_location(database: str, schema: str) -> str:
+    return f"{database}#{quote(schema, safe='')}"
 
 
 def _observation(relation: Relation, partitions: Partitions | None) -> Observation:

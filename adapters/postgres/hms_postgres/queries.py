@@ -137,12 +137,17 @@ WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 
 COLUMNS: Final[LiteralString] = """
-SELECT a.attrelid::int8, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull, d.description
+SELECT a.attrelid::int8, a.attnum, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull
 FROM pg_attribute a
-LEFT JOIN pg_description d
-    ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
 WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
+"""
+
+# Apart from the columns: few have one, and joined, the planner reads all of pg_description for each batch.
+COMMENTS: Final[LiteralString] = """
+SELECT d.objoid::int8, d.objsubid, d.description
+FROM pg_description d
+WHERE d.objoid = ANY (%s::oid[]) AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
 """
 
 UNREADABLE: Final[LiteralString] = """

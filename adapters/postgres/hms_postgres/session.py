@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import LiteralString
 
@@ -18,6 +18,8 @@ from hms_postgres.failures import CHANGED, connect_failed, crawl_failed
 Row = tuple[object, ...]
 
 _GRACE_S = 1.0
+# The catalogues are in memory, and compiling queries over them only costs time.
+_FOR_CATALOGUES = {"random_page_cost": "1.1", "jit": "off"}
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 
 
@@ -25,12 +27,14 @@ class ChangedMeanwhile(Exception):
     """Something was dropped or altered between the snapshot and a system function: look again."""
 
 
-def startup_options(*, statement_timeout_s: float) -> str:
-    """Return the settings of a session, for libpq's `options`.
+def _options(settings: Mapping[str, str]) -> str:
+    """Write settings of a session as libpq's `options`."""
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
-    The empty search path makes the server spell every name with its schema; `jit` only costs time on catalogues.
-    """
-    settings = {
+
+def session_settings(*, statement_timeout_s: float) -> dict[str, str]:
+    """Return the settings of every session. The empty search path makes the server spell each name with its schema."""
+    return {
         "default_transaction_read_only": "on",
         "statement_timeout": f"{max(1, int(statement_timeout_s * 1000))}",
         "lock_timeout": "5000",
@@ -39,13 +43,16 @@ def startup_options(*, statement_timeout_s: float) -> str:
         "datestyle": "ISO",
         "intervalstyle": "postgres",
         "timezone": "UTC",
-        "jit": "off",
     }
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def parameters(
-    config: PostgresConfig, account: Account, *, statement_timeout_s: float, connect_timeout_s: float | None = None
+    config: PostgresConfig,
+    account: Account,
+    *,
+    statement_timeout_s: float,
+    connect_timeout_s: float | None = None,
+    further: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return libpq's parameters for a connection."""
     wait = max(2, int(min(config.connect_timeout_s, connect_timeout_s or config.connect_timeout_s)))
@@ -58,7 +65,7 @@ def parameters(
         "application_name": "hms-dta",
         "connect_timeout": str(wait),
         "client_encoding": "UTF8",
-        "options": startup_options(statement_timeout_s=statement_timeout_s),
+        "options": _options({**session_settings(statement_timeout_s=statement_timeout_s), **(further or {})}),
         "tcp_user_timeout": "30000",
         **_KEEPALIVES,
         **config.ssl,
@@ -74,7 +81,9 @@ class Session:
         self._ends_at = time.monotonic() + deadline_s
         self._was_cut = False
         per_statement = min(config.statement_timeout_s, deadline_s)
-        wanted = parameters(config, account, statement_timeout_s=per_statement, connect_timeout_s=deadline_s)
+        wanted = parameters(
+            config, account, statement_timeout_s=per_statement, connect_timeout_s=deadline_s, further=_FOR_CATALOGUES
+        )
         try:
             self._connection = psycopg.connect(autocommit=True, **wanted)  # type: ignore[arg-type] # libpq's own
         except psycopg.Error as error:

@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from hms_postgres.queries import SPELLED, TYPES
-from hms_postgres.session import Row, Session
+from hms_postgres.queries import COLUMNS, COMMENTS, SPELLED, TYPES
+from hms_postgres.session import Session
 from hms_postgres.types import Mapped, TypeRow, mapped
 from hms_registry.domain.columns import Column, ColumnPath
 
 _MOST = 50_000
 
 _Typed = tuple[int, int]
-_Attribute = tuple[int, str, int, int, bool, str | None]
+_Attribute = tuple[int, int, str, int, int, bool]
+_Kind = tuple[str, int, int, bool, str]
 
 
 class TypeCache:
@@ -23,20 +24,19 @@ class TypeCache:
     def __init__(self) -> None:
         self._mapped: dict[_Typed, Mapped] = {}
         self._spelled: dict[_Typed, str] = {}
-        self._columns: dict[tuple[object, ...], Column] = {}
+        self._columns: dict[_Kind, Column] = {}
 
-    def columns(self, session: Session, rows: Sequence[Row]) -> dict[int, list[Column]]:
-        """Make the columns of `queries.COLUMNS`, by the oid of their table."""
-        attributes = cast(Sequence[_Attribute], rows)
-        self.learn(session, {(attribute[2], attribute[3]) for attribute in attributes})
+    def columns(self, session: Session, oids: list[int]) -> dict[int, list[Column]]:
+        """Return the columns of tables, by oid."""
+        attributes = cast(Sequence[_Attribute], session.rows(COLUMNS, oids))
+        comments = {(oid, number): text for oid, number, text in session.rows(COMMENTS, oids)}
+        self.learn(session, {(attribute[3], attribute[4]) for attribute in attributes})
         result: dict[int, list[Column]] = defaultdict(list)
         known = self._columns
-        for attribute in attributes:
-            key = attribute[1:]
-            column = known.get(key)
-            if column is None:
-                column = self._column(attribute)
-            result[attribute[0]].append(column)
+        for oid, number, name, typ, mod, is_never_null in attributes:
+            kind = (name, typ, mod, is_never_null, str(comments.get((oid, number), "")))
+            column = known.get(kind)
+            result[oid].append(column if column is not None else self._column(kind))
         return result
 
     def learn(self, session: Session, wanted: Iterable[_Typed]) -> None:
@@ -54,18 +54,18 @@ class TypeCache:
         """Return how a type that was learnt is read."""
         return self._mapped[(oid, mod)]
 
-    def _column(self, attribute: _Attribute) -> Column:
-        _, name, oid, mod, is_never_null, description = attribute
+    def _column(self, kind: _Kind) -> Column:
+        name, typ, mod, is_never_null, description = kind
         if len(self._columns) >= _MOST:
             self._columns.clear()
-        kind = self._mapped[(oid, mod)]
+        typed = self._mapped[(typ, mod)]
         column = Column(
             path=ColumnPath.of(name),
-            trino_type=kind.trino,
-            native_type=self._spelled[(oid, mod)],
-            arrow_type=kind.arrow,
+            trino_type=typed.trino,
+            native_type=self._spelled[(typ, mod)],
+            arrow_type=typed.arrow,
             is_nullable=not is_never_null,
-            description=description or "",
+            description=description,
         )
-        self._columns[attribute[1:]] = column
+        self._columns[kind] = column
         return column
