@@ -36,7 +36,9 @@ class Pin:
             VersionNotReadable: it is no pin of this adapter.
         """
         try:
-            said = json.loads(text)
-            return cls(tuple((Entry(str(path), int(size), 0), str(version)) for path, size, version in said))
+            said = [(Entry(str(path), int(size), 0), str(version)) for path, size, version in json.loads(text)]
         except (ValueError, TypeError) as exc:
             raise VersionNotReadable("this pin was not made by an S3 source", hint="read the latest version") from exc
+        if not said:
+            raise VersionNotReadable("this pin names nothing", hint="read the latest version")
+        return cls(tuple(said))
