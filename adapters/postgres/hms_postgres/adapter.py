@@ -126,7 +126,9 @@ class PostgresAdapter:
                 from hms_postgres.scanning import Reading
             except ImportError as exc:
                 hint = "pip install 'hms-dta[postgres]'"
-                raise NotInstalled(f"reading from PostgreSQL is not installed: {exc.name} is missing", hint=hint) from exc
+                raise NotInstalled(
+                    f"reading from PostgreSQL is not installed: {exc.name} is missing", hint=hint
+                ) from exc
             self._reading = Reading(self._config)
         return self._reading.plan(request)
 
