@@ -57,7 +57,7 @@ class S3Adapter:
 
         def entries() -> Iterator[Entry]:
             nonlocal is_complete
-            for _, listed in self._bucket.within(scope.deadline_s).folders(_within(scope)):
+            for _, listed in self._bucket.within(scope.deadline_s).list_ahead(_within(scope)):
                 is_complete = is_complete and listed.is_complete
                 yield from listed.files
                 yield from listed.manifests
@@ -66,8 +66,8 @@ class S3Adapter:
         return stamp if is_complete else None
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
-        """List once; only where names do not tell, a few objects of a folder are looked into."""
-        yield from discover(self._bucket.within(scope.deadline_s), within=_within(scope))
+        """List, unless the stamp just did; where names do not tell, a few objects of a folder are looked into."""
+        yield from discover(self._bucket.within(scope.deadline_s, replays=True), within=_within(scope))
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Read footers and heads, so many at once as there are connections."""
@@ -94,9 +94,10 @@ class S3Adapter:
 
     def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:
         """Yield the manifests that lie beside the data."""
-        tree, found = self._bucket.within(scope.deadline_s), list[Entry]()
-        for _, listed in tree.folders(_within(scope)):
-            found.extend(listed.manifests)
+        tree = self._bucket.within(scope.deadline_s)
+        found, tree.manifests_seen = tree.manifests_seen, None
+        if found is None:
+            found = [entry for _, listed in tree.folders(_within(scope)) for entry in listed.manifests]
         return manifests(tree, found)
 
     def locate(self, location: str) -> DatasetRef | None:

@@ -20,7 +20,7 @@ from hms_s3.client import BucketClient
 from hms_s3.config import S3Config
 from hms_s3.errors import Denied
 from hms_s3.listing import Pages, by_folder
-from hms_s3.memory import Memory
+from hms_s3.memory import Ahead, Memory
 from hms_s3.objects import RangedFile
 
 T = TypeVar("T")
@@ -37,6 +37,9 @@ class Bucket:
         self._deadline_s = deadline_s
         self._pool: ThreadPoolExecutor | None = None
         self._memory = Memory()
+        self._ahead: Ahead | None = None
+        self._replays = False
+        self.manifests_seen: list[Entry] | None = None
         self.versions: dict[str, str] = {}
 
     @property
@@ -49,21 +52,37 @@ class Bucket:
         """What an operator states of its text files."""
         return self._config.text
 
-    def within(self, deadline_s: float) -> Bucket:
-        """Set how long a listing may take."""
+    def within(self, deadline_s: float, *, replays: bool = False) -> Bucket:
+        """Set how long a listing may take, and whether the one just made for a stamp will do."""
         self._deadline_s = deadline_s
+        self._replays = replays
         return self
 
     def folders(self, within: Collection[str] | None = None) -> Iterator[tuple[str, Listed]]:
         """List once, narrowed to the prefixes that are asked for."""
         self._memory.clear()
-        if within is not None:
+        self.manifests_seen = None
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and self._replays and ahead.is_for(within):
+            found = iter(ahead.folders)
+        elif within is not None:
             found = self._narrowed(within)
         else:
             found = self._prefixed() if self._config.prefixes else self._listed("")
+        manifests: list[Entry] = []
         for name, listed in found:
             self._memory.keep(name, listed)
+            manifests += listed.manifests
             yield name, listed
+        self.manifests_seen = manifests
+
+    def list_ahead(self, within: Collection[str] | None) -> Iterator[tuple[str, Listed]]:
+        """List, and keep it for the discovery that follows, unless it is too large to hold."""
+        ahead = Ahead(within=within)
+        for name, listed in self.folders(within):
+            ahead.keep(name, listed)
+            yield name, listed
+        self._ahead = ahead
 
     def _narrowed(self, folders: Collection[str]) -> Iterator[tuple[str, Listed]]:
         for name in sorted(folders):

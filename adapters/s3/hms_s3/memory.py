@@ -5,12 +5,36 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Collection
 
 from hms_formats.listing import Entry, Listed
 from hms_formats.trees import Locator
 
 _MAX_ENTRIES = 50_000
 _MAX_AGE_S = 60.0
+
+
+class Ahead:
+    """A whole listing that was made for a stamp, so that discovering does not list again; bounded likewise."""
+
+    def __init__(self, *, within: Collection[str] | None) -> None:
+        self._within = within
+        self._at = time.monotonic()
+        self._held = 0
+        self.folders: list[tuple[str, Listed]] = []
+
+    def keep(self, folder: str, listed: Listed) -> None:
+        """Keep one folder; nothing at all once there are too many keys."""
+        self._held += len(listed.files)
+        if self._held > _MAX_ENTRIES:
+            self.folders.clear()
+        else:
+            self.folders.append((folder, listed))
+
+    def is_for(self, within: Collection[str] | None) -> bool:
+        """True if it is the same part, whole, and seen just now."""
+        is_fresh = time.monotonic() - self._at < _MAX_AGE_S
+        return is_fresh and self._held <= _MAX_ENTRIES and self._within == within
 
 
 class Memory:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Condition, Thread, local
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -133,6 +134,7 @@ class Transport:
         self._connections = connections
         self._watch = Watch(request_s)
         self._managers: dict[str, urllib3.PoolManager] = {}
+        self._proxies: dict[str, str] = {}
 
     def send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """Send and read whole.
@@ -180,8 +182,11 @@ class Transport:
         return AWSResponse(request.url, answer.status, answer.headers, _Body(answer.data))  # type: ignore[arg-type] # any mapping
 
     def _manager(self, url: str) -> urllib3.PoolManager:
-        proxies: dict[str, str] = get_environ_proxies(url)
-        proxy = proxies.get(url.partition(":")[0], "")
+        parts = urlsplit(url)
+        if parts.netloc not in self._proxies:  # looking through the environment costs as much as signing
+            proxies: dict[str, str] = get_environ_proxies(url)
+            self._proxies[parts.netloc] = proxies.get(parts.scheme, "")
+        proxy = self._proxies[parts.netloc]
         if proxy not in self._managers:
             manager = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
             manager.connection_pool_kw |= {
