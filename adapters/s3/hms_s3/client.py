@@ -17,11 +17,10 @@ from botocore.exceptions import NoCredentialsError
 
 from hms_s3.config import S3Config
 from hms_s3.errors import object_translated, translated
+from hms_s3.signed import SignedReader
 from hms_s3.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
@@ -41,6 +40,7 @@ class BucketClient:
         self._slots = BoundedSemaphore(config.connections)
         self._large = BoundedSemaphore(1)
         self._made: S3Client | None = None
+        self._reader: SignedReader | None = None
         self._session = _session()
         self.transport = Transport(
             connect_s=CONNECT_S, read_s=READ_S, request_s=REQUEST_S, connections=config.connections
@@ -59,6 +59,13 @@ class BucketClient:
             with translated(self._config):
                 self._made = self._make()
         return self._made
+
+    @property
+    def reader(self) -> SignedReader:
+        """What reads ranges of objects, made when it is first needed."""
+        if self._reader is None:
+            self._reader = SignedReader(self.s3, self._config.bucket, self.credentials, self.transport)
+        return self._reader
 
     def _make(self) -> S3Client:
         keys = self._config.keys
@@ -130,26 +137,15 @@ class BucketClient:
         Raises:
             FileNotFoundError, PermissionError, ScanFailed, SourceUnreachable, CredentialsRejected
         """
-        asked: Mapping[str, str] = {
-            **({"IfMatch": tag} if tag and not version else {}),
-            **({"VersionId": version} if version else {}),
-        }
         one_by_one = self._large if is_large and stop - start > _LARGE else nullcontext()
         with object_translated(self._config, name), one_by_one, self._slots:
-            said = self.s3.get_object(
-                Bucket=self._config.bucket,
-                Key=key,
-                Range=f"bytes={start}-{stop - 1}",
-                **asked,  # type: ignore[arg-type] # names as the API has them
-            )
-            kept = said.get("VersionId", "")
-            return said["Body"].read(stop - start + 1)[: stop - start], "" if kept == "null" else kept
+            return self.reader.read(key, start, stop, tag=tag, version=version)
 
     def close(self) -> None:
         """Let go of every connection."""
         if self._made is not None:
             self._made.close()
-            self._made = None
+            self._made = self._reader = None
         self.transport.close()
 
 
