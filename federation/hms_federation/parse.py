@@ -18,7 +18,10 @@ _CONTEXT = 25
 # A name before "(" is marked, so that the parser knows no function and hands over each call as it was written:
 # what a name means is said once, in `semantics`. The mark is stripped again and cannot be typed (see _characters).
 _MARK = "\x02"
-_SPECIAL = frozenset("CAST TRY_CAST EXTRACT TRIM POSITION SUBSTRING GROUP".split())
+_SPECIAL = frozenset(
+    """cast try_cast extract trim position substring group json_array json_arrayagg json_exists json_object
+    json_objectagg json_query json_table json_value""".upper().split()
+)
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 # Each of these can follow itself, and the parser goes one deeper each time.
@@ -135,8 +138,7 @@ def _depth(tokens: list[Token]) -> None:
 
 def _marked(token: Token, after: Token | None) -> Token:
     is_call = token.token_type == TokenType.VAR and after is not None and after.token_type == TokenType.L_PAREN
-    upper = token.text.upper()
-    if not is_call or upper in _SPECIAL or upper.startswith("JSON_"):
+    if not is_call or token.text.upper() in _SPECIAL:
         return token
     return Token(
         token.token_type, _MARK + token.text, token.line, token.col, token.start, token.end, list(token.comments)

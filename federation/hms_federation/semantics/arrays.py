@@ -65,6 +65,8 @@ def _subscript(compiler: Expressions, node: exp.Expr) -> Typed:
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         raise refused(node, "a subscript is one value", hint="slice(array, start, length)")
     value, index = compiler.of(node.this), compiler.of(node.expressions[0])
+    if value.type.name == "row":
+        raise refused(node, "a subscript of a row is not supported", hint="name its fields: CAST(... AS ROW(x ...))")
     if value.type.name == "map":
         return _map_subscript(node, value, index)
     place = coerce(index, BIGINT)
@@ -186,10 +188,11 @@ def _position(call: Call) -> Typed:
 def _sequence(call: Call) -> Typed:
     call.takes(2)
     start, stop = call.as_type(0, BIGINT), call.as_type(1, BIGINT)
+    # The guard sits in the bound itself: DuckDB computes constants before it looks at a CASE around them.
     too_long = f"abs({stop.sql} - {start.sql}) >= {_LONGEST_SEQUENCE}"
+    bound = f"CASE WHEN {too_long} THEN {failing('too long', BIGINT)} ELSE {stop.sql} END"
     step = f"CASE WHEN {stop.sql} >= {start.sql} THEN 1 ELSE -1 END"
-    made = f"generate_series({start.sql}, {stop.sql}, {step})"
-    return Typed(f"CASE WHEN {too_long} THEN {failing('too long', array(BIGINT))} ELSE {made} END", array(BIGINT))
+    return Typed(f"generate_series({start.sql}, {bound}, {step})", array(BIGINT))
 
 
 def _mapped(call: Call) -> Typed:
