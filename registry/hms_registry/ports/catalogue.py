@@ -113,8 +113,11 @@ class Registrations(Protocol):
         """Everything registered of a source, also gone ones (light: ids, stamps, states)."""
         ...
 
-    def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
-        """Add or update, one result each, in order. A manifest kept for an address overrides what is described.
+    def register(
+        self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None
+    ) -> list[Registered]:
+        """Add or update, one result each, in order. A manifest kept for an address overrides what is described;
+        *manifests* are kept from now on, so that what they state is there from the first version.
         Equal to what is there = nothing written, `unchanged`. A changed schema (path, type, nullability, keys)
         adds one version; new ones and those with another schema or other facts add an outbox event each, another
         stamp or observation adds none. Raises: SourceNotFound."""
