@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -61,6 +61,8 @@ class Failed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestReport:
     """How the policy's own tests ended."""
+
+    __test__: ClassVar[bool] = False  # pytest: a report, not a test
 
     passed: int
     failed: tuple[Failed, ...]

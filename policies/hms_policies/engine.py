@@ -137,7 +137,7 @@ def _text(value: object) -> str:
 def _fault(error: OsoError) -> Fault:
     said = [line.strip() for line in str(error.message).splitlines()]
     if said[0].startswith("Query timeout"):
-        return Fault(f"the policy took longer than {TIMEOUT_MS / 1000:g} seconds", is_timeout=True)
+        return Fault("the policy took longer than its time limit", is_timeout=True)
     # Oso adds a trace, or the line with a ^ below it; neither is the fact.
     facts = [line for line in said if line and not _TRACE.match(line)]
     return Fault(f"the policy broke: {_placed(facts[-1]) if facts else type(error).__name__}")

@@ -31,6 +31,8 @@ FILTER_FUNCTIONS: Final = frozenset(
 )
 """The functions that a row filter may call: each gives the same on every engine, and none looks at the clock."""
 
+MAX_LENGTH: Final = 4000
+
 _FUNCTIONS: Final[tuple[type[exp.Expr], ...]] = (
     exp.Abs,
     exp.Coalesce,
@@ -84,6 +86,15 @@ def problem_of(text: str, columns: Mapping[str, str]) -> str:
     Args:
         columns: Trino type by lower-case SQL name.
     """
+    if len(text) > MAX_LENGTH:
+        return f"it is longer than {MAX_LENGTH} characters"
+    try:
+        return _problem(text, columns)
+    except RecursionError:
+        return "it is nested too deeply"
+
+
+def _problem(text: str, columns: Mapping[str, str]) -> str:
     try:
         parsed = sqlglot.parse(text, read="trino")
     except SqlglotError:

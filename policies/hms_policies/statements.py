@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from hms_policies.tokens import Kind, Token, scan
 from hms_registry.domain.decisions import Rule
@@ -12,6 +13,9 @@ from hms_registry.errors import PolicyInvalid
 OPERATORS = frozenset({"and", "or", "not", "if", "in", "matches", "forall"})
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _SHOWN = 400
+# Oso's own parser and checks recurse: past these it takes minutes, or ends the process (tried).
+MAX_DEPTH: Final = 50
+MAX_TOKENS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ def _statement(file: str, text: str, lines: list[str], tokens: list[Token]) -> S
             f"{file}:{head.line}: {head.text!r} does not begin a rule",
             hint="write allow(...), deny(...), mask(...), row_filter(...), or a rule of your own that these ask",
         )
+    _check_size(tokens, file=file)
     close = _closing(tokens, 1, file=file)
     rest = tokens[close + 1 : -1]
     if rest and not (rest[0].kind is Kind.WORD and rest[0].text == "if"):
@@ -105,8 +110,22 @@ def _statement(file: str, text: str, lines: list[str], tokens: list[Token]) -> S
         source=text[head.at : tokens[-1].end],
         args=args,
         body=body,
-        calls=tuple(_calls([*tokens[2:close], *body], file=file)),
+        calls=(*_calls(tokens[2:close], file=file), *_calls(rest[1:], file=file)),
     )
+
+
+def _check_size(tokens: list[Token], *, file: str) -> None:
+    depth, count = 0, 0
+    for token in tokens:
+        if token.kind is Kind.SYMBOL:
+            depth += (token.text in _OPEN) - (token.text in _CLOSE)
+        # A list of texts may be as long as it likes.
+        count += token.kind is not Kind.STRING and token.text != ","
+        if depth > MAX_DEPTH or count > MAX_TOKENS:
+            raise PolicyInvalid(
+                f"{file}:{token.line}: this rule is too long or nested too deeply",
+                hint="write several rules, or a list of facts",
+            )
 
 
 def _is(token: Token, symbol: str) -> bool:

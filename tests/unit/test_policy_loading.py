@@ -68,6 +68,22 @@ def test_a_rule_that_could_run_hang_or_be_ignored_is_refused(rule: str, message:
 
 
 @pytest.mark.parametrize(
+    "condition",
+    [
+        "dataset.tags = " + "[" * 60 + "]" * 60,
+        "(" * 50_000 + "1 = 1" + ")" * 50_000,
+        " and ".join(["1 = 1"] * 50_000),
+        "1 = " + "+".join(["0"] * 50_000),
+        "dataset" + ".dataset" * 50_000 + " = 1",
+    ],
+)
+def test_a_rule_that_would_end_the_process_is_refused(condition: str) -> None:
+    """Oso's parser recurses, and overflows the stack on these."""
+    with pytest.raises(PolicyInvalid, match="this rule is too long or nested too deeply"):
+        bundle_of(HEAD + condition + ";")
+
+
+@pytest.mark.parametrize(
     "rules",
     [
         "f(x) if f(x);\n" + HEAD + "f(dataset);",
@@ -95,6 +111,7 @@ def test_a_rule_that_asks_itself_is_refused_at_once(rules: str) -> None:
         HEAD + 'not dataset.name in ["a.b.c"] and "a.b.d" != dataset.name and dataset.kind = "table";',
         HEAD + 'dataset matches Dataset{name: "a.b.c"};',
         'deny(_, "read", column: Column{name: "x"}) if "a" in column.tags and column.dataset.name = "a.b.c";',
+        'allow(principal: Principal, "read", _: Dataset) if (principal.agency = "dot" or not (principal.roles = []));',
         "",
         "# nothing but words",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -80,6 +81,8 @@ def test_a_row_filter_over_own_columns_is_fine(text: str) -> None:
         ("crew = crew", "crew = crew compares an unknown type"),
         ("vessel_id + 1 = 2", "vessel_id + 1 is arithmetic on something that is not a number"),
         ("ok = (n > 1 OR rank() OVER () = 1)", "Window is not allowed in a row filter"),
+        ("(" * 1900 + "ok" + ")" * 1900, "it is nested too deeply"),
+        ("ok" + " " * 4000, "it is longer than 4000 characters"),
         ("?", "Placeholder is not allowed in a row filter"),
     ],
 )
@@ -305,3 +308,18 @@ def test_labels_carry_a_name_only_where_the_policy_mentions_it() -> None:
     assert named.name == "lake.locks.passages"
     assert [labels.name for _name, labels in named.columns] == ["", "tonnage", ""]
     assert remention(dataset, frozenset()).name == ""
+
+
+def test_the_examples_in_the_readme_hold() -> None:
+    """What reviewers read is what loads: the rules, roles and cases of policies/README.md."""
+    text = (Path(__file__).parents[2] / "policies" / "README.md").read_text(encoding="utf-8")
+    parts = {part.split("\n", 1)[0]: part for part in text.split("\n## ")}
+
+    def example(title: str) -> str:
+        return "\n".join(line[4:] for line in parts[title].splitlines() if line.startswith("    "))
+
+    bundle = bundle_of(
+        "\n".join(map(example, ("A worked example", "The words"))), roles=example("Who is who"), readme=example("Tests")
+    )
+
+    assert run_tests(bundle, ()).sentences() == ["2 of 2 cases hold"]
