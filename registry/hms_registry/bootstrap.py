@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -204,9 +205,14 @@ def make_home(home: Path, *, steward: str) -> list[Path]:
     if not (home / "policies").exists():
         shutil.copytree(starter, home / "policies")
         roles = home / "policies" / "roles.yml"
-        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", steward), encoding="utf-8")
+        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", _yaml_text(steward)), encoding="utf-8")
         made += sorted(path for path in (home / "policies").rglob("*") if path.is_file())
     return made
+
+
+def _yaml_text(text: str) -> str:
+    """Quote *text* for YAML, whose double-quoted texts are those of JSON: a login name may be `123`, `no` or `a: b`."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 _SOURCES = """\

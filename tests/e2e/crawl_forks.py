@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import hms_crawler
+import hms_crawler.edges
+import hms_crawler.run
 import hms_files
 import hms_registry.services.lineage.edges
 import hms_registry.store
@@ -18,6 +20,9 @@ import hms_sqlite
 from hms_registry.bootstrap import Registry, now
 
 LOADED = (hms_files, hms_sqlite, hms_registry.services.lineage.edges, hms_registry.store)
+
+# Small batches, so that few datasets make many commits to die between.
+hms_crawler.run.BATCH = hms_crawler.edges.BATCH = 7
 
 
 def crawl(home: Path) -> None:

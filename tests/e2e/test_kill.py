@@ -33,11 +33,11 @@ def forks() -> Iterator[subprocess.Popen[str]]:
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     (home / "lake" / "locks").mkdir(parents=True)
-    for number in range(150):
+    for number in range(25):
         (home / "lake" / "locks" / f"t{number}.csv").write_text(f"id,c{number}\n1,2\n")
     with closing(sqlite3.connect(home / "cdc.db")) as store:
         store.execute("CREATE TABLE region (id INTEGER PRIMARY KEY, name TEXT)")
-        for number in range(60):
+        for number in range(14):
             store.execute(f"CREATE TABLE t{number} (id INTEGER, region INTEGER REFERENCES region (id))")
             store.execute(f"CREATE VIEW v{number} AS SELECT id AS i FROM t{number} WHERE region > 1")
         store.commit()

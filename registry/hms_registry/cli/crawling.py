@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of
+from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
 
 if TYPE_CHECKING:
     from hms_crawler.run import Report
@@ -31,7 +30,7 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
     from hms_registry.bootstrap import Registry, make_home
 
     home = home_of(context).path
-    made = make_home(home, steward=getpass.getuser())
+    made = make_home(home, steward=login_name())
     with Registry.open(home) as registry, registry.catalogue.unit() as uow:
         epoch = uow.epoch()
     if as_json:
@@ -123,7 +122,7 @@ def ingest(
             sources=list(registry.sources.values()),
             open_adapter=registry.adapters,
             catalogue=registry.catalogue,
-            subject=getpass.getuser(),
+            subject=login_name(),
             now=now(),
         )
     if as_json:

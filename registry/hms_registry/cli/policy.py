@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of
+from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
 
 policy = typer.Typer(help="Test, explain, publish and compare the policy files.", no_args_is_help=True)
 
@@ -27,7 +26,7 @@ def test(context: typer.Context, folder: Folder = None, as_json: AsJson = False)
     from hms_policies import load_bundle, run_tests
 
     with home_of(context).registry() as registry:
-        bundle = load_bundle(folder or registry.policies, author=getpass.getuser())
+        bundle = load_bundle(folder or registry.policies, author=login_name())
         with registry.catalogue.unit() as uow:
             report = run_tests(bundle, uow.datasets.iter())
     if as_json:
@@ -80,14 +79,14 @@ def publish(context: typer.Context, folder: Folder = None, as_json: AsJson = Fal
     with home_of(context).registry() as registry:
         from hms_policies import check_bundle, load_bundle, run_tests
 
-        bundle = load_bundle(folder or registry.policies, author=getpass.getuser())
+        bundle = load_bundle(folder or registry.policies, author=login_name())
         done = publish_bundle(
             bundle,
             catalogue=registry.catalogue,
             check=check_bundle,
             test=run_tests,
             now=now(),
-            subject=getpass.getuser(),
+            subject=login_name(),
         )
     if as_json:
         print_json({"epoch": done.epoch, "digest": bundle.digest, "changed": done.has_changed})
@@ -109,8 +108,8 @@ def diff(
     from hms_policies import load_bundle
 
     with home_of(context).registry() as registry:
-        before = registry.decisions().bundle if old == "published" else load_bundle(Path(old), author=getpass.getuser())
-        after = load_bundle(new, author=getpass.getuser())
+        before = registry.decisions().bundle if old == "published" else load_bundle(Path(old), author=login_name())
+        after = load_bundle(new, author=login_name())
         with registry.catalogue.unit() as uow:
             difference = diff_bundles(before, after, uow.datasets.iter())
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from datetime import timedelta
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import AsJson, home_of
+from hms_registry.cli.state import AsJson, home_of, login_name
 
 token = typer.Typer(help="Bearer tokens for callers over HTTP.", no_args_is_help=True)
 _SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
@@ -48,7 +47,7 @@ def create(
     with home_of(context).registry() as registry:
         registry.principal(who)
         made, expires = create_token(registry.tokens.path, subject=who, lasts=_span(lasts), now=now())
-        registry.record(subject=getpass.getuser(), action="token-create", detail={"as": who, "until": str(expires)})
+        registry.record(subject=login_name(), action="token-create", detail={"as": who, "until": str(expires)})
     if as_json:
         print_json({"token": made, "as": who, "expires": expires.isoformat()})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,4 +53,12 @@ def principal(registry: Registry, who: str | None) -> Principal:
     Raises:
         AuthenticationFailed: the policy knows no such person.
     """
-    return registry.principal(who or getpass.getuser())
+    return registry.principal(who or login_name())
+
+
+def login_name() -> str:
+    """Who is logged in: by LOGNAME, or by the system's own records; a numeric user without any is `uid-N`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
