@@ -56,10 +56,9 @@ def test_a_read_only_catalogue_says_so_and_keeps_what_it_has(folder: Path) -> No
     catalogue.close()
     path.chmod(0o444)
 
-    with without_privileges():
-        with pytest.raises(CatalogueUnavailable) as caught:
-            again = open_catalogue(f"sqlite:///{path}")
-            register(again, described("b"))
+    with without_privileges(), pytest.raises(CatalogueUnavailable) as caught:
+        again = open_catalogue(f"sqlite:///{path}")
+        register(again, described("b"))
 
     assert caught.value.hint == "check the rights on the file and its folder"
     path.chmod(0o644)

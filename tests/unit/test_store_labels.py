@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -283,9 +284,7 @@ def test_a_chain_of_20000_views_is_labelled_without_recursion() -> None:
     """Labels reach its end, and stay few, since equal labels are one."""
     ids = [DatasetId(f"{at}") for at in range(20_000)]
     facts = [Facts(id=each, source="lake", address=each, tier=PII_SAFE if each == "0" else None) for each in ids]
-    edges = [
-        Edge(upstream=one, downstream=other, kind=EdgeKind.DERIVES) for one, other in zip(ids, ids[1:], strict=False)
-    ]
+    edges = [Edge(upstream=one, downstream=other, kind=EdgeKind.DERIVES) for one, other in pairwise(ids)]
 
     done = label(facts, settled={}, edges=edges, mentions=frozenset(), strictest_of={})
 

@@ -85,7 +85,7 @@ def column_document(column: Column) -> list[object]:
     is_silent = tier is None and not (column.unit or column.description or column.tags) and column.scale == _ONE
     if is_silent:  # nearly all are, and a catalogue holds very many
         return short
-    said = {
+    said: dict[str, object] = {
         "unit": column.unit,
         "scale": None if column.scale == _ONE else str(column.scale),
         "description": column.description,
