@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,37 +80,48 @@ def make_app(registry: Registry) -> FastAPI:
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses={code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)},
     )
+    app.state.registry = registry
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
-
-    def caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
-        found = registry.tokens.authenticate(credentials.credentials) if credentials is not None else None
-        if found is None:
-            raise AuthenticationFailed(
-                "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
-            )
-        return found
-
-    @app.get("/health", response_model=Health)
-    def health() -> Health:
-        """Say whether the catalogue can be read."""
-        with registry.catalogue.unit() as uow:
-            return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
-
-    @app.post("/dta/query", response_class=StreamingResponse)
-    def query(question: Query, principal: Annotated[Principal, Depends(caller)]) -> StreamingResponse:
-        """Ask one SELECT over registered datasets.
-
-        The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
-        Parquet does not parse.
-        """
-        from hms_federation.formats import MEDIA_TYPES, encode
-
-        answer = registry.sql.ask_in_child(question.sql, principal=principal)
-        chunks = encode(answer, format=question.format)
-        return StreamingResponse(_primed(chunks), media_type=MEDIA_TYPES[question.format])
-
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.get("/health", response_model=Health)(health)
+    app.post("/dta/query", response_class=StreamingResponse)(query)
     return app
+
+
+def _registry(request: Request) -> Registry:
+    registry: Registry = request.app.state.registry
+    return registry
+
+
+def _caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    found = _registry(request).tokens.authenticate(credentials.credentials) if credentials is not None else None
+    if found is None:
+        raise AuthenticationFailed(
+            "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
+        )
+    return found
+
+
+def health(request: Request) -> Health:
+    """Say whether the catalogue can be read."""
+    with _registry(request).catalogue.unit() as uow:
+        return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
+
+
+def query(request: Request, question: Query, principal: Annotated[Principal, Depends(_caller)]) -> StreamingResponse:
+    """Ask one SELECT over registered datasets.
+
+    The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
+    Parquet does not parse.
+    """
+    from hms_federation.formats import MEDIA_TYPES, encode
+
+    answer = _registry(request).sql.ask_in_child(question.sql, principal=principal)
+    chunks = encode(answer, format=question.format)
+    return StreamingResponse(_primed(chunks), media_type=MEDIA_TYPES[question.format])
 
 
 def _primed(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -131,6 +143,15 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
         logger.warning("%s: %s", error.code, error.message)
     told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
     return JSONResponse(told, status_code=status, headers=headers)
+
+
+async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+    """Say where a request is wrong, in the shape of every other error, and repeat nothing of it."""
+    assert isinstance(error, RequestValidationError)
+    places = sorted({".".join(str(part) for part in wrong["loc"][1:]) or "body" for wrong in error.errors()})
+    message = f"the request is not understood at {', '.join(places)}"
+    told = {"error": {"code": "request-invalid", "message": message, "hint": "see /docs for what it takes"}}
+    return JSONResponse(told, status_code=400)
 
 
 def run(registry: Registry, *, host: str, port: int) -> None:
