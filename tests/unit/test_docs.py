@@ -217,14 +217,24 @@ def test_shown_commands_and_options_exist(page: Path) -> None:
     assert unknown == []
 
 
-def run(block: Block, folder: Path, *, port: int) -> str:
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A path on which the stranger's adapter is installed, as pip would leave it."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "tide_adapter-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tide-adapter\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[hms_dta.adapters]\ntide = tide_adapter:TideAdapter\n")
+    return os.pathsep.join(map(str, (site, ROOT / "tests" / "stranger", *filter(None, [os.environ.get("PYTHONPATH")]))))
+
+
+def run(block: Block, folder: Path, *, port: int, path: str) -> str:
     environ = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "USER": "olga",
         "LOGNAME": "olga",
         "PYTHONUTF8": "1",
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "REPO": str(ROOT),
+        "PYTHONPATH": path,
     }
     script = block.text.replace("7777", str(port))
     done = subprocess.run(
@@ -257,13 +267,13 @@ def told(printed: str, shown: str) -> list[str]:
 @pytest.mark.parametrize(
     "page", [page for page in GUIDES if any(block.about == "run" for block in blocks(page))], ids=lambda page: page.name
 )
-def test_shown_commands_do_what_is_shown(page: Path, tmp_path: Path) -> None:
+def test_shown_commands_do_what_is_shown(page: Path, tmp_path: Path, stranger: str) -> None:
     """A reader who types a page's commands, one after the other, sees what the page shows."""
     port, printed = free_port(), ""
 
     for block in blocks(page):
         if block.about == "run":
-            printed = run(block, tmp_path, port=port)
+            printed = run(block, tmp_path, port=port, path=stranger)
         elif block.about == "out":
             assert told(printed, block.text) == [], printed
 
