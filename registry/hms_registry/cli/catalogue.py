@@ -114,6 +114,7 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
         f"in SQL: {dataset.trino_name}",
     ]
     pairs = [
+        ("title", dataset.title),
         ("about", dataset.description),
         ("agency", dataset.agency),
         ("owner", dataset.owner),
@@ -134,7 +135,7 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
     lines += [f"{name}: {text}" for name, text in pairs if text]
     if not view.decision.may_read:
         lines.append(f"you may find it, not read it: {view.decision.reason}")
-    lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.row_filters]
+    lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.told_filters]
     return lines
 
 
