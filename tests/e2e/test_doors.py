@@ -5,6 +5,7 @@ and a hidden column; in the other there never were. The answers are equal byte f
 """
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_show_and_lineage_answer_for_the_hidden_as_for_the_absent(worlds: Worlds
     for words in (["show"], ["show", "--json"]):
         not_named(same(worlds, words[0], name, *words[1:]), asked=name)
     bare = name.partition("@")[0]
-    for more in ([], ["--json"], ["--mermaid"], ["--down"], ["--down", "--json"]):
+    for more in (["--json"], ["--mermaid"], ["--down"], ["--down", "--json"]):
         not_named(same(worlds, "lineage", bare, *more), asked=name)
 
 
@@ -108,7 +109,7 @@ QUERIES = [
 @pytest.mark.parametrize("sql", QUERIES)
 def test_sql_answers_for_the_hidden_as_for_the_absent(worlds: Worlds, sql: str) -> None:
     """Rows, columns, errors with their places and suggestions, and what each source is asked."""
-    for more in (["--json"], [], ["--format", "csv"], ["--explain"], ["--explain", "--json"]):
+    for more in (["--json"], [], ["--explain"], ["--explain", "--json"]):
         not_named(same(worlds, "query", sql, *more), asked=sql)
 
 
@@ -157,3 +158,41 @@ def test_masked_is_not_hidden(worlds: Worlds) -> None:
 
     assert shown.out.splitlines() == ["phone", "***", "***"]
     assert guessed.out.splitlines() == ["n", "0"]
+
+
+def test_a_filter_on_a_hidden_column_works_and_is_not_told(worlds: Worlds, tmp_path: Path) -> None:
+    """The rows are filtered; neither show nor --explain nor an error says by what."""
+    home = tmp_path / "world_c"
+    shutil.copytree(worlds[0], home)
+    rules = home / "policies" / "rules.polar"
+    rule = 'row_filter(_, dataset: Dataset, "case_key > 77") if dataset.name = "cdc.public.visits";'
+    rules.write_text(f"{rules.read_text()}\n{rule}\n")
+    assert hms(home, "policy", "publish").code == 0
+    sql = "SELECT case_no FROM cdc.public.visits"
+
+    rows = hms(home, "query", sql, "--as", ANALYST, "--format", "csv")
+
+    assert rows.out.splitlines() == ["case_no", "2"]
+    for words in (["show", "cdc.public.visits"], ["query", sql, "--explain"], ["query", f"{sql} WHERE case_key > 1"]):
+        for more in ([], ["--json"]):
+            not_named(hms(home, *words, *more, "--as", ANALYST), asked=" ".join(words))
+    assert "names what you may not see" in hms(home, "show", "cdc.public.visits", "--as", ANALYST).out
+    assert "case_key" in hms(home, "query", sql, "--explain", "--as", NURSE).out
+
+
+def test_what_a_visible_view_comes_from_is_counted_not_named(worlds: Worlds, tmp_path: Path) -> None:
+    """A steward declassified the view of a hidden table: its lineage says how many are upstream."""
+    home = tmp_path / "world_d"
+    shutil.copytree(worlds[0], home)
+    manifest = home / "declassified.yml"
+    manifest.write_text("name: Counts\nsource: sqlite:///cdc.db#contact_counts\ntier: hot\ndeclassify: true\n"
+                        "privacy_tier: PUBLIC\n")  # fmt: skip
+    assert hms(home, "ingest", str(manifest)).code == 0
+
+    told = [hms(home, "lineage", HIDDEN_VIEW, *more, "--as", ANALYST) for more in ([], ["--json"], ["--mermaid"])]
+
+    assert [each.code for each in told] == [0, 0, 0]
+    assert "1 restricted upstream" in told[0].out and "1 restricted upstream" in told[2].out
+    for each in told:
+        assert "flu_weekly_contacts" not in each.out
+    assert hms(home, "query", f"SELECT week FROM {HIDDEN_VIEW}", "--as", ANALYST).code == 0
