@@ -88,20 +88,21 @@ def _through_service(registry: Registry, sql: str) -> Callable[[], Rows]:
 
 
 def _by_hand(registry: Registry, sql: str) -> Callable[[], Rows]:
-    """What somebody would write who knows the stores: one warm connection, each scan registered under a name."""
+    """What somebody would write who knows the stores: a warm connection, open adapters, each scan under a name."""
     import duckdb
 
     from hms_registry.ports.adapter import ScanRequest, Scans
 
     plan = _plan(registry, sql)
     connection = duckdb.connect()
+    adapters = {planned.source: registry.adapters(planned.source) for planned in plan.scans}
     text = sql
     for planned in plan.scans:
         text = text.replace(str(planned.name), f"{planned.name.schema}__{planned.name.table}")
 
     def ask() -> Rows:
         for planned in plan.scans:
-            adapter = registry.adapters(planned.source)
+            adapter = adapters[planned.source]
             assert isinstance(adapter, Scans)
             scan = adapter.scan(
                 ScanRequest(

@@ -22,7 +22,8 @@ app = typer.Typer(
     help="A federated data registry: one catalogue and one policy over the stores you have.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # plain help: boxes would cost more than everything else that --help does
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
 

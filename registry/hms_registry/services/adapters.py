@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -17,6 +19,12 @@ GROUP = "hms_dta.adapters"
 
 def adapter_kinds() -> dict[str, EntryPoint]:
     """Return the installed adapters by kind."""
+    return dict(_kinds_on(tuple(sys.path)))
+
+
+@lru_cache(maxsize=8)
+def _kinds_on(_path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    """Look once for each state of the path: every query opens adapters, and each look reads all that is installed."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
