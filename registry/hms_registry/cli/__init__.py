@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not f
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,9 +52,17 @@ def main() -> None:
     except HmsError as error:
         print_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader left (`| head`): that is no error, and there is nobody to tell.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as ended:
+        # The reader left (`| head`): that is no error. Typer and rich each make an exit code of 1 of it.
+        if isinstance(ended.__context__, BrokenPipeError):
+            _hush()
+            sys.exit(0)
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _hush() -> None:
+    """Send what is left to print nowhere: Python flushes once more when it ends, and would say that it cannot."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
