@@ -35,7 +35,6 @@ SYNTAX: Mapping[str, str] = {
     "Dot": "fields of a row: `x.field`",
     "Anonymous": "",
     "Subquery": "`(SELECT ...)` as a value",
-    "Date": "`DATE '2024-01-31'`",
     "Replace": "",
     "ArrayFilter": "",
     "Trunc": "",
@@ -65,7 +64,7 @@ SYNTAX: Mapping[str, str] = {
     "Mod": "`%`",
     "Neg": "`-x`",
     "DPipe": "`||`",
-    "Cast": "`CAST`",
+    "Cast": "`CAST`, `DATE '2024-01-31'`, `TIMESTAMP '2024-01-31 12:00:00'`",
     "TryCast": "`TRY_CAST`",
     "Substring": "`substring(x FROM 2 FOR 3)`",
     "StrPosition": "`position(x IN y)`",
@@ -77,14 +76,12 @@ SYNTAX: Mapping[str, str] = {
     "Localtimestamp": "`localtimestamp`",
     "AtTimeZone": "",  # known, to say why it is refused
     "Array": "`ARRAY[1, 2]`",
-    "Struct": "`ROW(1, 2)`",
-    "Map": "`MAP(ARRAY['a'], ARRAY[1])`",
     "Bracket": "`x[1]`, `m['key']`",
     "Filter": "`count(*) FILTER (WHERE ...)`",
     "WithinGroup": "`listagg(x, ',') WITHIN GROUP (ORDER BY y)`",
     "Window": "`... OVER (PARTITION BY ... ORDER BY ... ROWS ...)`",
 }
-"""How a person writes each node of an expression; empty where it is a function of the table below, or refused."""
+"""How a person writes each node of an expression that may stand in one; empty where it is a function of the table below, or refused."""
 
 _FAMILIES = {
     "conditions": "choosing",
