@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import httpx
 
 from command import HMS_DTA, hms
 
+STEWARD, ANALYST = "role:steward", "role:analyst"
+NUMBERS = "shop.public.numbers"
+SMALL = "SELECT n FROM shop.public.numbers WHERE n < 3 ORDER BY n"
 _URL = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 
@@ -46,7 +50,12 @@ class Server:
 
     def post(self, body: object, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Post JSON to the query route."""
-        return httpx.post(f"{self.url}/dta/query", json=body, headers=headers, timeout=60)
+        with self.client() as client:
+            return client.post("/dta/query", json=body, headers=headers)
+
+    def client(self) -> httpx.Client:
+        """A client of it, whatever proxies the environment names."""
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def family(self) -> list[int]:
         """The server's living processes: itself and all that descend from it."""
@@ -116,3 +125,20 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def make_shop(home: Path) -> Path:
+    """A home over a store of 900 numbers and one of patients, under the starter policy."""
+    with closing(sqlite3.connect(home / "shop.db")) as store:
+        store.execute("CREATE TABLE numbers (n INTEGER)")
+        store.executemany("INSERT INTO numbers VALUES (?)", [(n,) for n in range(900)])
+        store.commit()
+    with closing(sqlite3.connect(home / "clinic.db")) as store:
+        store.execute("CREATE TABLE patients (name TEXT)")
+        store.commit()
+    (home / "sources.yml").write_text(
+        "sources:\n  shop: {url: 'sqlite:///shop.db', privacy_tier: PUBLIC}\n  clinic: {url: 'sqlite:///clinic.db'}\n"
+    )
+    for words in (["init"], ["policy", "publish"], ["crawl"]):
+        assert hms(home, *words).code == 0
+    return home

@@ -7,9 +7,13 @@ machine (DNS rebinding).
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import chain
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request
@@ -17,13 +21,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from hms_registry import __version__, errors
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import AuthenticationFailed, HmsError, SettingsInvalid
+from hms_registry.errors import AuthenticationFailed, HmsError
 from hms_registry.gate import Gate
 
 if TYPE_CHECKING:
+    from hms_federation.answer import Answer
     from hms_registry.bootstrap import Registry
 
 logger = logging.getLogger(__name__)
@@ -79,14 +86,23 @@ def make_app(registry: Registry) -> FastAPI:
         version=__version__,
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses={code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)},
+        lifespan=_lifespan,
     )
     app.state.registry = registry
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
     app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _no_route)
     app.get("/health", response_model=Health)(health)
     app.post("/dta/query", response_class=StreamingResponse)(query)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """End the queries that still run when the server stops: a thread waits for each of them."""
+    yield
+    await run_in_threadpool(app.state.registry.sql.close)
 
 
 def _registry(request: Request) -> Registry:
@@ -97,7 +113,9 @@ def _registry(request: Request) -> Registry:
 def _caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:
-    found = _registry(request).tokens.authenticate(credentials.credentials) if credentials is not None else None
+    # Of two Authorization headers, which one counts would be for whoever stands between to choose.
+    is_one = credentials is not None and len(request.headers.getlist("authorization")) == 1
+    found = _registry(request).tokens.authenticate(credentials.credentials) if credentials and is_one else None
     if found is None:
         raise AuthenticationFailed(
             "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
@@ -111,28 +129,50 @@ def health(request: Request) -> Health:
         return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
 
 
-def query(request: Request, question: Query, principal: Annotated[Principal, Depends(_caller)]) -> StreamingResponse:
+async def query(
+    request: Request, question: Query, principal: Annotated[Principal, Depends(_caller)]
+) -> StreamingResponse:
     """Ask one SELECT over registered datasets.
 
     The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
-    Parquet does not parse.
+    Parquet does not parse. A query whose asker has left is ended.
     """
-    from hms_federation.formats import MEDIA_TYPES, encode
+    from hms_federation.formats import MEDIA_TYPES
 
-    answer = _registry(request).sql.ask_in_child(question.sql, principal=principal)
+    left, begun = Event(), asyncio.get_running_loop().create_future()
+    watch = asyncio.create_task(_end_when_gone(request, left=left, begun=begun))
+    try:
+        asked = partial(_ask, question, registry=_registry(request), principal=principal, left=left)
+        answer, chunks = await run_in_threadpool(asked)
+    except BaseException:
+        watch.cancel()
+        raise
+    begun.set_result(answer)
+    return StreamingResponse(_watched(chunks, watch), media_type=MEDIA_TYPES[question.format])
+
+
+def _ask(question: Query, *, registry: Registry, principal: Principal, left: Event) -> tuple[Answer, Iterator[bytes]]:
+    """Begin the answer, so that what fails before its first chunk is an error with a status."""
+    from hms_federation.formats import encode
+
+    answer = registry.sql.ask_in_child(question.sql, principal=principal, cancel=left)
     chunks = encode(answer, format=question.format)
-    return StreamingResponse(_primed(chunks), media_type=MEDIA_TYPES[question.format])
+    return answer, chain([next(chunks, b"")], chunks)
 
 
-def _primed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Take the first chunk at once, so that what fails before it is an error with a status."""
-    first = next(chunks, b"")
+async def _end_when_gone(request: Request, *, left: Event, begun: asyncio.Future[Answer]) -> None:
+    """End the query when its asker hangs up, whether it computes, sends, or waits to send."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    left.set()
+    answer = await begun
+    await run_in_threadpool(answer.close)
 
-    def rest() -> Iterator[bytes]:
-        yield first
-        yield from chunks
 
-    return rest()
+async def _watched(chunks: Iterator[bytes], watch: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    async for chunk in iterate_in_threadpool(chunks):
+        yield chunk
+    watch.cancel()
 
 
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
@@ -154,24 +194,8 @@ async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(told, status_code=400)
 
 
-def run(registry: Registry, *, host: str, port: int) -> None:
-    """Serve until interrupted.
-
-    Raises:
-        SettingsInvalid: *host* is not a loopback address.
-    """
-    import uvicorn
-
-    if host != "localhost" and not _is_loopback(host):
-        raise SettingsInvalid(
-            f"{host} is reachable from other machines", hint="this release serves loopback only: --host 127.0.0.1"
-        )
-    registry.sql.start_children()
-    uvicorn.run(make_app(registry), host=host, port=port, log_level="info", server_header=False)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+async def _no_route(_request: Request, error: Exception) -> JSONResponse:
+    """Answer for what no route answers, in the shape of every other error."""
+    assert isinstance(error, HTTPException)
+    told = {"error": {"code": "request-invalid", "message": error.detail, "hint": "see /docs for what there is"}}
+    return JSONResponse(told, status_code=error.status_code, headers=error.headers)

@@ -27,7 +27,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 7777,
 ) -> None:
     """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
-    from hms_registry.app import run
+    from hms_registry.server import run
 
     with home_of(context).registry() as registry:
         run(registry, host=host, port=port)
