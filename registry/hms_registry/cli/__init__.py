@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not f
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ def main() -> None:
     """Run the command; an error is one sentence, a hint, and an exit code."""
     from hms_registry.cli.output import print_error
 
+    # Nearly all that a command makes before its answer are modules, which stay: looking for garbage among them again
+    # and again is a tenth of a person's wait.
+    gc.set_threshold(400_000, 10, 10)
     try:
         app()
     except HmsError as error:
