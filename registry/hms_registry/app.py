@@ -181,8 +181,7 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     if status >= 500:
         logger.warning("%s: %s", error.code, error.message)
-    told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-    return JSONResponse(told, status_code=status, headers=headers)
+    return JSONResponse(error.as_dict(), status_code=status, headers=headers)
 
 
 async def _not_understood(_request: Request, error: Exception) -> JSONResponse:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
@@ -154,7 +154,14 @@ class Registry:
             preload=modules_of(source.kind for source in self.sources.values()),
         )
 
-    def record(self, *, subject: str, action: str, detail: Mapping[str, str]) -> None:
+    def record(
+        self,
+        *,
+        principal: Principal,
+        action: str,
+        detail: Mapping[str, str],
+        outcome: Literal["allowed", "denied"] = "allowed",
+    ) -> None:
         """Write one line of the audit."""
         from hms_registry.ports.catalogue import AuditEntry
 
@@ -162,10 +169,10 @@ class Registry:
             uow.audit.record(
                 AuditEntry(
                     at=now(),
-                    subject=subject,
-                    auth_method="local",
+                    subject=principal.subject,
+                    auth_method=principal.auth_method,
                     action=action,
-                    outcome="allowed",
+                    outcome=outcome,
                     epoch=uow.epoch(),
                     detail=detail,
                 )

@@ -58,7 +58,12 @@ def crawl(
 
         with _progress(is_shown=not as_json and sys.stderr.isatty()) as progress:
             reports = crawl_all(
-                wanted, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now, progress=progress
+                wanted,
+                open_adapter=registry.adapters,
+                catalogue=registry.catalogue,
+                clock=now,
+                progress=progress,
+                withheld=registry.adapters.withheld,
             )
     _print_reports(reports, as_json=as_json)
     if not all(report.is_ok for report in reports):
@@ -124,6 +129,7 @@ def ingest(
             catalogue=registry.catalogue,
             subject=login_name(),
             now=now(),
+            withheld=registry.adapters.withheld,
         )
     if as_json:
         print_json(done.as_dict())

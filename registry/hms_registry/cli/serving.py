@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -45,9 +46,10 @@ def create(
     from hms_registry.services.tokens import create_token
 
     with home_of(context).registry() as registry:
-        registry.principal(who)
+        holder = replace(registry.principal(who), asked_by=login_name())
         made, expires = create_token(registry.tokens.path, subject=who, lasts=_span(lasts), now=now())
-        registry.record(subject=login_name(), action="token-create", detail={"as": who, "until": str(expires)})
+        detail = {"asked_by": holder.asked_by, "until": str(expires)}
+        registry.record(principal=holder, action="token-create", detail=detail)
     if as_json:
         print_json({"token": made, "as": who, "expires": expires.isoformat()})
     else:

@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +53,26 @@ def principal(registry: Registry, who: str | None) -> Principal:
     Raises:
         AuthenticationFailed: the policy knows no such person.
     """
-    return registry.principal(who or login_name())
+    login = login_name()
+    return replace(registry.principal(who or login), asked_by=login)
+
+
+@contextmanager
+def audited(registry: Registry, asker: Principal, action: str) -> Iterator[dict[str, str]]:
+    """Record one read of the catalogue, whether it was answered or denied.
+
+    Yields:
+        what the entry tells besides who, when and under which rights: counts, and names that were asked for.
+    """
+    from hms_registry.errors import NotFound
+
+    detail = {"fingerprint": registry.decisions().fingerprint(asker), "asked_by": asker.asked_by}
+    try:
+        yield detail
+    except NotFound:
+        registry.record(principal=asker, action=action, outcome="denied", detail=detail)
+        raise
+    registry.record(principal=asker, action=action, outcome="allowed", detail=detail)
 
 
 def login_name() -> str:
