@@ -8,7 +8,7 @@ and ends in the same catalogue.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -73,6 +73,7 @@ class Run:
     crawl: Crawl
     listing: Listing
     scope: Scope
+    withheld: Callable[[str], str]
     edges: EdgePass = field(init=False)
     beside: Beside = field(init=False)
 
@@ -102,7 +103,7 @@ class Run:
             if isinstance(result, Failure):
                 self.listing.fail(result)
             else:
-                described.append(result)
+                described.append(replace(result, location=self.withheld(result.location)))
         with self.catalogue.unit(writes=True) as uow:
             uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
             results = uow.registrations.register(described, manifests=self.beside.manifests)
@@ -162,9 +163,13 @@ def crawl(
     catalogue: Catalogue,
     clock: Clock,
     progress: Progress = lambda _balance: None,
+    withheld: Callable[[str], str] = lambda text: text,
     deadline_s: float = 300.0,
 ) -> Report:
     """Look into one source and register what is there.
+
+    Args:
+        withheld: takes secrets out of what the adapter tells of a place.
 
     Raises:
         CrawlInProgress: another process crawls it.
@@ -194,6 +199,7 @@ def crawl(
         crawl=started,
         listing=Listing(known=known, scope=scope, balance=Balance(), trusts_stamps=has_ended),
         scope=scope,
+        withheld=withheld,
     )
     return _walk(run, stamp)
 

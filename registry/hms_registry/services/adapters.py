@@ -12,6 +12,7 @@ from pathlib import Path
 from hms_registry.domain.sources import Source
 from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
 from hms_registry.ports.adapter import Adapter
+from hms_registry.services.secret_references import withhold_secrets
 from hms_registry.services.sources_file import opened_url, resolve_secrets
 
 GROUP = "hms_dta.adapters"
@@ -84,3 +85,8 @@ class AdapterFactory:
         url = opened_url(source, folder=Path(self.folder), environ=self.environ)
         config = adapter.config.from_url(source=name, url=url, options=options)
         return adapter(config)
+
+    def withheld(self, name: str, text: str) -> str:
+        """Return *text* that the adapter of a source made, with its settings' secrets as `${NAME}` again."""
+        source = self.sources[name]
+        return withhold_secrets(text, written=[source.url, *source.options.values()], environ=self.environ)
