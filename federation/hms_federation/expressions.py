@@ -261,7 +261,6 @@ _NODES: Mapping[type[exp.Expr], Handler] = {
     exp.Dot: _name,
     exp.Anonymous: _function,
     exp.Subquery: _scalar,
-    exp.Date: _named("date", "this"),
     exp.Replace: _named("replace", "this", "expression", "replacement"),
     exp.ArrayFilter: _named("filter", "this", "expression"),
     exp.Trunc: _named("truncate", "this"),

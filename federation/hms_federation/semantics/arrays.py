@@ -44,18 +44,18 @@ def _constructed(compiler: Expressions, node: exp.Expr) -> Typed:
     return Typed(f"CAST([{', '.join(value.sql for value in values)}] AS {duckdb(array(kind))})", array(kind))
 
 
-def _row(compiler: Expressions, node: exp.Expr) -> Typed:
-    only(node, "expressions")
-    values = [compiler.of(item) for item in node.expressions]
+def _row(call: Call) -> Typed:
+    call.takes(1, 100)
+    values = call.values
     kind = TrinoType("row", items=tuple(value.type for value in values), fields=tuple(None for _ in values))
     return Typed(pack(kind, [value.sql for value in values]), kind)
 
 
-def _map(compiler: Expressions, node: exp.Expr) -> Typed:
-    only(node, "keys", "values")
-    keys, values = compiler.of(node.args["keys"]), compiler.of(node.args["values"])
+def _map(call: Call) -> Typed:
+    call.takes(2)
+    keys, values = call.values
     if keys.type.name != "array" or values.type.name != "array":
-        raise invalid(node, "map takes an array of keys and one of values", hint="MAP(ARRAY['a'], ARRAY[1])")
+        raise invalid(call.node, "map takes an array of keys and one of values", hint="MAP(ARRAY['a'], ARRAY[1])")
     kind = TrinoType("map", items=(keys.type.items[0], values.type.items[0]))
     return Typed(f"map({keys.sql}, {values.sql})", kind)
 
@@ -232,12 +232,12 @@ def _filter(call: Call) -> Typed:
 
 NODES: Mapping[type[exp.Expr], Handler] = {
     exp.Array: _constructed,
-    exp.Struct: _row,
-    exp.Map: _map,
     exp.Bracket: _subscript,
 }
 
 FUNCTIONS: Mapping[str, Function] = {
+    "row": _row,
+    "map": _map,
     "cardinality": _cardinality,
     "element_at": _element_at,
     "contains": _contains,
