@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,13 @@ from hms_registry.ports.arrow import trino_type
 from hms_registry.services.trino_types import to_arrow
 
 READ = Decision(may_find=True, may_read=True)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
 
 
 @dataclass
@@ -90,15 +98,14 @@ class House:
 
     def execute(self, made: Plan) -> pa.Table:
         """Run a plan."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with _database().cursor() as connection:
             for scan in made.scans:
                 connection.register(scan.relation, self.relation(scan.ref.locator, scan.names, scan.columns))
             found = connection.sql(made.sql).to_arrow_table()
-        assert [str(each.type) for each in found.schema] == [
-            str(to_arrow(column.trino_type)) for column in made.columns
-        ], "the engine's types are the declared ones"
-        return found.rename_columns([column.name for column in made.columns])
+        declared = pa.schema([pa.field(f"c{at}", to_arrow(c.trino_type)) for at, c in enumerate(made.columns, 1)])
+        flat = [at for at, each in enumerate(declared) if not pa.types.is_nested(each.type)]
+        assert [found.schema.field(at).type for at in flat] == [declared.field(at).type for at in flat]
+        return found.cast(declared).rename_columns([column.name for column in made.columns])
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """Run a query and give its rows."""

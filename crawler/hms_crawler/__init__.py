@@ -21,8 +21,12 @@ def crawl_all(
     catalogue: Catalogue,
     clock: Clock,
     progress: Callable[[str, Balance], None] = lambda _source, _balance: None,
+    withheld: Callable[[str, str], str] = lambda _source, text: text,
 ) -> list[Report]:
     """Crawl each source in turn; one that fails does not stop the others.
+
+    Args:
+        withheld: takes the secrets of a source out of what its adapter tells of a place.
 
     Raises:
         CatalogueError: the catalogue cannot be written; nothing that was committed is lost.
@@ -32,7 +36,9 @@ def crawl_all(
             uow.sources.put(source)
         uow.commit()
     return [
-        _crawl_one(source, open_adapter=open_adapter, catalogue=catalogue, clock=clock, progress=progress)
+        _crawl_one(
+            source, open_adapter=open_adapter, catalogue=catalogue, clock=clock, progress=progress, withheld=withheld
+        )
         for source in sources
     ]
 
@@ -44,6 +50,7 @@ def _crawl_one(
     catalogue: Catalogue,
     clock: Clock,
     progress: Callable[[str, Balance], None],
+    withheld: Callable[[str, str], str],
 ) -> Report:
     with catalogue.unit() as uow:
         status = uow.sources.get(source.name)
@@ -58,6 +65,7 @@ def _crawl_one(
             catalogue=catalogue,
             clock=clock,
             progress=lambda balance: progress(source.name, balance),
+            withheld=lambda text: withheld(source.name, text),
         )
     except CrawlInProgress as error:
         return _refused(source, error)

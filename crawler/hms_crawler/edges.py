@@ -11,7 +11,7 @@ from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, Datase
 from hms_registry.domain.names import Address
 from hms_registry.errors import SourceError
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
-from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, EdgeSet, Registered, UnitOfWork
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
 
 BATCH = 500
@@ -48,9 +48,16 @@ class EdgePass:
         written = 0
         for start in range(0, len(self.keyed), BATCH):
             with catalogue.unit(writes=True) as uow:
-                for dataset_id, described in self.keyed[start : start + BATCH]:
-                    edges = reference_edges(described, dataset_id=dataset_id, lookup=_lookup(uow, self.source))
-                    written += uow.edges.replace(dataset_id, origin="foreign_key", edges=edges)
+                lookup = _lookup(uow, self.source)
+                sets = [
+                    EdgeSet(
+                        downstream=dataset_id,
+                        origin="foreign_key",
+                        edges=reference_edges(described, dataset_id=dataset_id, lookup=lookup),
+                    )
+                    for dataset_id, described in self.keyed[start : start + BATCH]
+                ]
+                written += uow.edges.replace_all(sets)
                 uow.commit()
         if isinstance(adapter, SuppliesLineage):
             written += self._write_views(adapter, catalogue, on_failure=on_failure)
@@ -68,7 +75,8 @@ class EdgePass:
                 return written
             with catalogue.unit(writes=True) as uow:
                 lookups = _Lookups(uow, self.source)
-                written += sum(_write_view(definition, lookups, uow) for definition in definitions)
+                sets = [_edges(definition, lookups, uow) for definition in definitions]
+                written += uow.edges.replace_all([each for each in sets if each is not None])
                 uow.commit()
         return written
 
@@ -86,12 +94,12 @@ class _Lookups(dict[str, Lookup]):
         return self[dialect]
 
 
-def _write_view(definition: ViewDefinition, lookups: _Lookups, uow: UnitOfWork) -> int:
+def _edges(definition: ViewDefinition, lookups: _Lookups, uow: UnitOfWork) -> EdgeSet | None:
     view = uow.datasets.find(definition.view)
     if view is None:
-        return 0
+        return None
     parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
-    return uow.edges.replace(view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
+    return EdgeSet(downstream=view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
 
 
 def _lookup(uow: UnitOfWork, source: str) -> Lookup:

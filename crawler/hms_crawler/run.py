@@ -8,14 +8,14 @@ and ends in the same catalogue.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
 from hms_crawler.edges import EdgePass
 from hms_crawler.guard import guarded
 from hms_crawler.listing import Listing
-from hms_crawler.manifests import apply_manifests
+from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
@@ -73,7 +73,9 @@ class Run:
     crawl: Crawl
     listing: Listing
     scope: Scope
+    withheld: Callable[[str], str]
     edges: EdgePass = field(init=False)
+    beside: Beside = field(init=False)
 
     def __post_init__(self) -> None:
         # A run that was killed may have registered datasets and not their edges.
@@ -81,6 +83,7 @@ class Run:
 
     def describe_all(self) -> None:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""
+        self.beside = read_beside(self.adapter, self.scope, on_failure=self.listing.failures.append)
         wanted = self._wanted()
         while batch := list(islice(wanted, BATCH)):
             self._register(batch)
@@ -100,10 +103,10 @@ class Run:
             if isinstance(result, Failure):
                 self.listing.fail(result)
             else:
-                described.append(result)
+                described.append(replace(result, location=self.withheld(result.location)))
         with self.catalogue.unit(writes=True) as uow:
             uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
-            results = uow.registrations.register(described)
+            results = uow.registrations.register(described, manifests=self.beside.manifests)
             uow.commit()
         for dataset, registered in zip(described, results, strict=True):
             self._count(registered)
@@ -135,8 +138,7 @@ class Run:
 
     def settle(self) -> None:
         """Write edges, manifests and absence, once everything that was listed is registered."""
-        for failure in apply_manifests(self.adapter, self.scope, self.catalogue):
-            self.listing.failures.append(failure)
+        self.beside.apply(self.catalogue, on_failure=self.listing.failures.append)
         absent = list(self.listing.absent())
         gone = [known.dataset_id for known, is_believed in absent if is_believed]
         doubted = [known for known, is_believed in absent if not is_believed]
@@ -161,9 +163,13 @@ def crawl(
     catalogue: Catalogue,
     clock: Clock,
     progress: Progress = lambda _balance: None,
+    withheld: Callable[[str], str] = lambda text: text,
     deadline_s: float = 300.0,
 ) -> Report:
     """Look into one source and register what is there.
+
+    Args:
+        withheld: takes secrets out of what the adapter tells of a place.
 
     Raises:
         CrawlInProgress: another process crawls it.
@@ -193,6 +199,7 @@ def crawl(
         crawl=started,
         listing=Listing(known=known, scope=scope, balance=Balance(), trusts_stamps=has_ended),
         scope=scope,
+        withheld=withheld,
     )
     return _walk(run, stamp)
 

@@ -8,8 +8,8 @@ allow(principal: Principal, "read", dataset: Dataset) if has_role(principal) and
 allow(principal: Principal, "find", dataset: Dataset) if works_with_lake(principal) and dataset.source = "lake";
 allow(principal: Principal, "read", dataset: Dataset) if works_with_lake(principal) and dataset.source = "lake";
 
-# Which vessel it was is for shipping analysts and stewards; others see its last three characters.
-mask(principal: Principal, column: Column, "partial") if
+# Which vessel it was is for shipping analysts and stewards; others see that it was one.
+mask(principal: Principal, column: Column, "redact") if
     "vessel-identifier" in column.tags and
     not sees_vessels(principal);
 

@@ -111,6 +111,7 @@ class Asking:
         detail = {
             "sql_sha256": hashlib.sha256(self.sql.encode(errors="surrogatepass")).hexdigest(),
             "datasets": ",".join(dict.fromkeys(self.touched)),
+            "asked_by": self.principal.asked_by,
         }
         if plan is not None:
             detail["governed"] = json.dumps(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from hms_registry.domain.decisions import WITHHELD, Mask, tellable
 
 if TYPE_CHECKING:
     from hms_federation.plan import Governed, Plan, PlannedScan
@@ -61,17 +63,32 @@ class Explained:
 
 
 def explained(plan: Plan, scans: tuple[tuple[PlannedScan, Scan], ...]) -> Explained:
-    """Put together what was planned and what the adapters made of it."""
+    """Put together what was planned and what the adapters made of it, as far as the asker may know of it.
+
+    A denied column is not mentioned. Where a row filter names one, neither that filter nor the texts that hold it
+    are told.
+    """
+    governed = tuple(map(_as_told, plan.governed))
+    withheld = {told.dataset_id for told in governed if WITHHELD in told.row_filters}
     return Explained(
-        governed_sql=plan.governed_sql,
+        governed_sql=f"-- not shown: {WITHHELD}" if withheld else plan.governed_sql,
         scans=tuple(
             AskedOfSource(
                 source=planned.source,
                 dataset=str(planned.name),
-                asked=scan.asked,
-                rechecked=tuple(map(str, scan.residual)),
+                asked=f"-- not shown: {WITHHELD}" if planned.dataset_id in withheld else scan.asked,
+                rechecked=() if planned.dataset_id in withheld else tuple(map(str, scan.residual)),
             )
             for planned, scan in scans
         ),
-        governed=plan.governed,
+        governed=governed,
+    )
+
+
+def _as_told(governed: Governed) -> Governed:
+    denied = [column for column, mask in governed.masks if mask == str(Mask.DENY)]
+    return replace(
+        governed,
+        row_filters=tellable(governed.row_filters, denied=denied),
+        masks=tuple((column, mask) for column, mask in governed.masks if column not in denied),
     )

@@ -5,6 +5,7 @@ What has no handler here is refused, so the tables of handlers are the allow-lis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -155,9 +156,7 @@ class Expressions:
 
 
 def _word(node: exp.Expr) -> str:
-    kind = type(node).__name__
-    spelled = "".join(f" {char}" if char.isupper() and at else char for at, char in enumerate(kind))
-    return spelled.upper()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).upper()
 
 
 def _paren(compiler: Expressions, node: exp.Expr) -> Typed:
@@ -262,9 +261,10 @@ _NODES: Mapping[type[exp.Expr], Handler] = {
     exp.Dot: _name,
     exp.Anonymous: _function,
     exp.Subquery: _scalar,
-    exp.Date: _named("date", "this"),
     exp.Replace: _named("replace", "this", "expression", "replacement"),
     exp.ArrayFilter: _named("filter", "this", "expression"),
+    exp.Trunc: _named("truncate", "this"),
+    exp.GenerateSeries: _named("sequence", "start", "end"),
     **conditions.NODES,
     **comparisons.NODES,
     **arithmetic.NODES,

@@ -13,21 +13,26 @@ from hms_registry.errors import SqlInvalid, SqlRefused
 MAX_BYTES = 100_000
 MAX_DEPTH = 100
 MAX_TOKENS = 20_000
+_JOINS = (TokenType.JOIN, TokenType.STRAIGHT_JOIN)
+_WAITING_JOINS = 3
+_TYPE_DEPTH = 6
 _CONTEXT = 25
 
 # A name before "(" is marked, so that the parser knows no function and hands over each call as it was written:
 # what a name means is said once, in `semantics`. The mark is stripped again and cannot be typed (see _characters).
 _MARK = "\x02"
-_SPECIAL = frozenset("CAST TRY_CAST EXTRACT TRIM POSITION SUBSTRING GROUP".split())
+_ARRAY = _MARK + "["
+_NESTING = ("ARRAY", "ROW", "MAP")
+_SPECIAL = frozenset(
+    """cast try_cast extract trim position substring group json_array json_arrayagg json_exists json_object
+    json_objectagg json_query json_table json_value""".upper().split()
+)
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 # Each of these can follow itself, and the parser goes one deeper each time.
 _PREFIXES = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE, TokenType.ARROW})
-_STATEMENTS = frozenset(
-    """alter analyze attach begin call comment commit copy create deallocate delete deny describe detach drop
-    execute explain export grant import insert install load merge pragma prepare refresh reset revoke rollback
-    set show start truncate update use vacuum kill checkpoint""".upper().split()
-)
+_IN_WITH = frozenset({TokenType.COMMA, TokenType.ALIAS})
+_QUERY = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.TABLE, TokenType.L_PAREN})
 
 
 class _Dialect(Trino):
@@ -83,9 +88,11 @@ def _parse(sql: str) -> exp.Expr:
     if len(statements) != 1 or statements[0] is None:
         raise SqlRefused("one statement is answered at a time", hint="send each SELECT on its own, without ;")
     tree: exp.Expr = statements[0]
-    for node in tree.walk():
+    for node in list(tree.walk()):
         name = node.args.get("this")
-        if isinstance(name, str) and name.startswith(_MARK):
+        if name == _ARRAY:
+            node.replace(exp.Array(expressions=node.expressions))
+        elif isinstance(name, str) and name.startswith(_MARK):
             node.set("this", name[1:])
     return tree
 
@@ -103,10 +110,25 @@ def _tokens(sql: str) -> list[Token]:
         raise SqlInvalid("the query is empty", hint="write one SELECT over registered datasets")
     if len(tokens) > MAX_TOKENS:
         raise SqlRefused(f"the query has more than {MAX_TOKENS} words", hint="split it")
-    if tokens[0].text.upper() in _STATEMENTS:
-        raise SqlRefused(f"{tokens[0].text.upper()} is not answered: only SELECT is", hint="write one SELECT")
+    _check_is_query(tokens)
     _depth(tokens)
-    return [_marked(token, after) for token, after in zip(tokens, [*tokens[1:], None], strict=True)]
+    return _marked(tokens)
+
+
+def _check_is_query(tokens: list[Token]) -> None:
+    """Refuse every other statement by its first word: sqlglot would log the text of those that it does not know."""
+    words = [tokens[0]]
+    if tokens[0].token_type == TokenType.WITH:
+        # The statement behind the queries of WITH: the word after a closing parenthesis that is no comma and no AS.
+        depth = 0
+        for token, after in zip(tokens, tokens[1:], strict=False):
+            depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+            if depth == 0 and token.token_type == TokenType.R_PAREN and after.token_type not in _IN_WITH:
+                words.append(after)
+                break
+    for word in words:
+        if word.token_type not in _QUERY:
+            raise SqlRefused(f"{shown(word.text.upper())} is not answered: only SELECT is", hint="write one SELECT")
 
 
 def _characters(sql: str) -> None:
@@ -123,24 +145,81 @@ def _characters(sql: str) -> None:
 
 
 def _depth(tokens: list[Token]) -> None:
-    depth = run = joins = 0
+    """Refuse what nests too deeply for the parser, or makes it try every way to nest.
+
+    A JOIN whose condition is still to come doubles the parser's work: `a JOIN b JOIN c JOIN d` never ends.
+    """
+    depth = run = 0
+    waiting = [0]
+    before = None
     for token in tokens:
         kind = token.token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
+        if kind in _OPENING:
+            waiting.append(0)
+        elif kind in _CLOSING:
+            waiting = waiting[:-1] or [0]
+        elif kind in _JOINS and before not in (TokenType.CROSS, TokenType.NATURAL):
+            waiting[-1] += 1
+        elif kind in (TokenType.ON, TokenType.USING):
+            waiting[-1] -= 1
+        depth = len(waiting)
         run = run + 1 if kind in _PREFIXES else 0
-        joins += kind == TokenType.JOIN
-        if depth > MAX_DEPTH or run > MAX_DEPTH or joins > MAX_DEPTH:
+        if depth > MAX_DEPTH or run > MAX_DEPTH:
             raise SqlRefused(f"the query is nested deeper than {MAX_DEPTH}", hint="split it into WITH parts")
+        if waiting[-1] > _WAITING_JOINS:
+            raise SqlInvalid("a JOIN needs a condition", hint="JOIN ... ON a.x = b.x, or CROSS JOIN")
+        before = kind
 
 
-def _marked(token: Token, after: Token | None) -> Token:
-    is_call = token.token_type == TokenType.VAR and after is not None and after.token_type == TokenType.L_PAREN
-    upper = token.text.upper()
-    if not is_call or upper in _SPECIAL or upper.startswith("JSON_"):
-        return token
-    return Token(
-        token.token_type, _MARK + token.text, token.line, token.col, token.start, token.end, list(token.comments)
-    )
+def _marked(tokens: list[Token]) -> list[Token]:
+    """Mark the names of functions, those of types that are called like one (`date(x)`, `row(1, 2)`), and ARRAY[...].
+
+    The parser tries each of the latter two as a type first, and once more for each that it is within: that never
+    ends. Only behind the AS of a CAST they are types.
+    """
+    made: list[Token] = []
+    within = [""]
+    types = _TRINO.parser_class.TYPE_TOKENS - {TokenType.IDENTIFIER}
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        kind, following = token.token_type, after.token_type if after is not None else None
+        if kind in _OPENING:
+            if within[-1] == "type" and following != TokenType.NUMBER and made[-1].text.upper() not in _NESTING:
+                raise SqlInvalid(
+                    f"line {token.line}, column {token.col}: this is not a type", hint="e.g. CAST(x AS decimal(12,2))"
+                )
+            if within.count("type") > _TYPE_DEPTH:
+                raise SqlRefused(f"a type is nested deeper than {_TYPE_DEPTH}", hint="CAST to a flatter one")
+            within.append(_inside(kind, made, within[-1]))
+        elif kind == TokenType.ALIAS and within[-1] == "cast":
+            within[-1] = "type"
+        is_name = kind == TokenType.VAR or (kind in types and within[-1] != "type")
+        if kind == TokenType.L_BRACKET and within[-1] == "array":
+            token = _changed(token, TokenType.L_PAREN, "(")  # noqa: PLW2901
+        elif kind == TokenType.R_BRACKET and within[-1] == "array":
+            token = _changed(token, TokenType.R_PAREN, ")")  # noqa: PLW2901
+        elif is_name and following == TokenType.L_BRACKET:
+            text = _ARRAY if kind == TokenType.ARRAY else token.text
+            token = _changed(token, TokenType.VAR, text)  # noqa: PLW2901
+        elif is_name and following == TokenType.L_PAREN and token.text.upper() not in _SPECIAL:
+            token = _changed(token, TokenType.VAR, _MARK + token.text)  # noqa: PLW2901
+        if kind in _CLOSING:
+            within = within[:-1] or [""]
+        made.append(token)
+    return made
+
+
+def _inside(kind: TokenType, before: list[Token], outer: str) -> str:
+    """Return what an opening bracket opens: a CAST, part of a type, an array, or anything else."""
+    word = before[-1].text.upper() if before else ""
+    if kind == TokenType.L_PAREN and word in ("CAST", "TRY_CAST"):
+        return "cast"
+    if kind == TokenType.L_BRACKET and word == _ARRAY.upper():
+        return "array"
+    return "type" if outer == "type" else ""
+
+
+def _changed(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end, list(token.comments))
 
 
 def _not_parsed(sql: str, error: ParseError) -> SqlInvalid:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from hms_federation.governed import GovernedScan, MaskSql
@@ -12,6 +14,9 @@ from hms_federation.rows import Rows
 from hms_federation.scope import Key
 from hms_federation.statement import Decide, Resolve, Statement
 from hms_registry.errors import SqlRefused
+
+# A store may have control characters in a name, and a query may not: this text is only read by people.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def plan(sql: str, *, resolve: Resolve, decide: Decide, mask_sql: MaskSql) -> Plan:
@@ -77,4 +82,4 @@ def _govern(table: exp.Table, scan: GovernedScan, reached: set[Key]) -> None:
         return
     alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
     joins = table.args.get("joins")
-    table.replace(exp.Subquery(this=parse_query(text), alias=alias, joins=joins))
+    table.replace(exp.Subquery(this=parse_query(_UNPRINTABLE.sub("\ufffd", text)), alias=alias, joins=joins))

@@ -25,8 +25,9 @@ Resolve = Callable[[TrinoName], Dataset]
 Decide = Callable[[Dataset], Decision]
 
 _MAX_SQL = 2_000_000
-# What is known only when the whole statement is: which columns are used. Control characters cannot be in a query.
-_LATER = re.compile("\x01(\\d+):(\\d+)\x01|\x03(\\d+)\x03")
+# What is known only when the whole statement is: which columns are used. A hostile owner may name a column as they
+# like, so a mark holds both quotes: in a name one of them is doubled, in a text the other, and neither can be a mark.
+_LATER = re.compile("\x01'\"(\\d+):(\\d+)\x01|\x03'\"(\\d+)\x03")
 _SETS: Mapping[type[exp.Expr], str] = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 
 
@@ -136,11 +137,11 @@ class Statement:
     def item(self, number: int, at: int, sql: str, kind: TrinoType) -> str:
         """Put an output of a query into its text: itself if it is used in the end, else NULL."""
         self.items[number, at] = sql, kind
-        return f"\x01{number}:{at}\x01"
+        return f"\x01'\"{number}:{at}\x01"
 
     def later(self, scan: GovernedScan) -> str:
         """Put a scan into the text: what it selects is known in the end."""
-        return f"\x03{scan.number}\x03"
+        return f"\x03'\"{scan.number}\x03"
 
     def render(self, sql: str, reached: set[Key]) -> tuple[str, list[GovernedScan]]:
         """Fill in what was left open, and tell which scans are in the text."""

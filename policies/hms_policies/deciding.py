@@ -31,6 +31,7 @@ _BLANK: Final[dict[str, object]] = {
     "clearance": PrivacyTier.PUBLIC,
     "purpose": "",
     "auth_method": "",
+    "asked_by": "",
 }
 _REMEMBERED: Final = 200_000
 _PEOPLE: Final = 1000

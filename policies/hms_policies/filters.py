@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 
 from hms_registry.domain.names import quote_identifier
+from hms_registry.sql_work import PARSER_BREAKS, estimated_work
 
 FILTER_FUNCTIONS: Final = frozenset(
     {
@@ -32,6 +33,7 @@ FILTER_FUNCTIONS: Final = frozenset(
 """The functions that a row filter may call: each gives the same on every engine, and none looks at the clock."""
 
 MAX_LENGTH: Final = 4000
+MAX_WORK: Final = 20_000
 
 _FUNCTIONS: Final[tuple[type[exp.Expr], ...]] = (
     exp.Abs,
@@ -95,13 +97,9 @@ def problem_of(text: str, columns: Mapping[str, str]) -> str:
 
 
 def _problem(text: str, columns: Mapping[str, str]) -> str:
-    try:
-        parsed = sqlglot.parse(text, read="trino")
-    except SqlglotError:
-        return "it is not an expression in Trino's dialect"
-    if len(parsed) != 1 or parsed[0] is None:
-        return "it is not one expression"
-    expression = parsed[0]
+    expression = _parsed(text)
+    if isinstance(expression, str):
+        return expression
     for node in expression.walk():
         if node.comments:
             return "it holds a comment"
@@ -112,6 +110,18 @@ def _problem(text: str, columns: Mapping[str, str]) -> str:
             if problem:
                 return problem
     return _type_problem(expression, columns)
+
+
+def _parsed(text: str) -> exp.Expr | str:
+    """Return the expression, or why there is none."""
+    try:
+        tokens = sqlglot.tokenize(text, read="trino")
+        if estimated_work(tokens, most=MAX_WORK) > MAX_WORK:
+            return "it is nested too deeply"
+        parsed = sqlglot.parse(text, read="trino")
+    except PARSER_BREAKS:
+        return "it is not an expression in Trino's dialect"
+    return parsed[0] if len(parsed) == 1 and parsed[0] is not None else "it is not one expression"
 
 
 def _shown(node: exp.Expr) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from hms_policies.roles import Tier
 from hms_policies.yaml_text import Mapping
 from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
@@ -15,8 +14,20 @@ from hms_registry.domain.names import Address
 from hms_registry.errors import PolicyInvalid, SettingsInvalid
 
 
+def _tier(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return PrivacyTier.parse(value)
+    except SettingsInvalid as error:
+        raise ValueError(f"it is none of {error.hint.removeprefix('use ')}") from None
+
+
 def _absent(value: object) -> object:
     return {} if value is None else value
+
+
+Tier = Annotated[PrivacyTier, BeforeValidator(_tier)]
 
 
 class ColumnFixture(BaseModel):

@@ -9,12 +9,10 @@ Precedence:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
-from hms_policies.yaml_text import read_yaml
+from hms_policies.yaml_text import Mapping, read_yaml
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AuthenticationFailed, PolicyInvalid, SettingsInvalid
@@ -23,56 +21,82 @@ from hms_registry.ports.catalogue import Bundle
 FILE = "roles.yml"
 
 
-def _tier(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return PrivacyTier.parse(value)
-    except SettingsInvalid as error:
-        raise ValueError(f"it is none of {error.hint.removeprefix('use ')}") from None
-
-
-def _absent(value: object) -> object:
-    return {} if value is None else value
-
-
-Tier = Annotated[PrivacyTier, BeforeValidator(_tier)]
-
-
-class Role(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
     """What a role stands for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     description: str = ""
-    clearance: Tier = PrivacyTier.PUBLIC
+    clearance: PrivacyTier = PrivacyTier.PUBLIC
     agency: str = ""
 
 
-class Person(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
     """A person or service."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     agency: str = ""
-    clearance: Tier | None = None
+    clearance: PrivacyTier | None = None
     purpose: str = ""
 
 
-class Roles(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
     """The whole file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    roles: dict[str, Role] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    roles: Annotated[dict[str, Annotated[Role, BeforeValidator(_absent)]], BeforeValidator(_absent)] = Field(
-        default_factory=dict
-    )
-    people: Annotated[dict[str, Annotated[Person, BeforeValidator(_absent)]], BeforeValidator(_absent)] = Field(
-        default_factory=dict
-    )
-    groups: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_absent)] = Field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One mapping of the file, and where it stands. Every command reads this file, so it is read without pydantic:
+    importing that would be a tenth of a person's wait."""
+
+    tree: Mapping
+    path: tuple[str, ...]
+    fields: Mapping
+
+    def wrong(self, said: str, *steps: str | int) -> PolicyInvalid:
+        path = (*self.path, *steps)
+        return PolicyInvalid(
+            f"{FILE}:{self.tree.line_of(path)}: {'.'.join(map(str, path))}: {said}",
+            hint="roles.yml has roles, people and groups; see policies/README.md",
+        )
+
+    def only(self, *names: str) -> None:
+        for name in self.fields:
+            if name not in names:
+                raise self.wrong("it is not a field here", name)
+
+    def part(self, name: str) -> _Part:
+        found = self.fields.get(name)
+        if found is not None and not isinstance(found, Mapping):
+            raise self.wrong("it is not a mapping", name)
+        return _Part(self.tree, (*self.path, name), Mapping(self.tree.line) if found is None else found)
+
+    def text(self, name: str) -> str:
+        found = self.fields.get(name, "")
+        if not isinstance(found, str):
+            raise self.wrong("it is not a text", name)
+        return found
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self.fields.get(name, [])
+        if not isinstance(found, list):
+            raise self.wrong("it is not a list of texts", name)
+        for at, each in enumerate(found):
+            if not isinstance(each, str):
+                raise self.wrong("it is not a text", name, at)
+        return tuple(found)
+
+    def tier(self, name: str) -> PrivacyTier:
+        try:
+            return PrivacyTier.parse(self.text(name))
+        except SettingsInvalid as error:
+            raise self.wrong(f"it is none of {error.hint.removeprefix('use ')}", name) from None
 
 
 def parse_roles(text: str) -> Roles:
@@ -82,24 +106,43 @@ def parse_roles(text: str) -> Roles:
         PolicyInvalid: naming line and field.
     """
     tree = read_yaml(text, file=FILE)
-    try:
-        found = Roles.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = [step for step in first["loc"] if not str(step).startswith(("function-", "nullable"))]
-        said = "it is not a field here" if first["type"] == "extra_forbidden" else first["msg"]
-        raise PolicyInvalid(
-            f"{FILE}:{tree.line_of(path)}: {'.'.join(map(str, path))}: {said.removeprefix('Value error, ')}",
-            hint="roles.yml has roles, people and groups; see policies/README.md",
-        ) from None
+    whole = _Part(tree, (), tree)
+    whole.only("roles", "people", "groups")
+    roles, people, groups = whole.part("roles"), whole.part("people"), whole.part("groups")
+    found = Roles(
+        roles={name: _role(roles.part(name)) for name in roles.fields},
+        people={name: _person(people.part(name)) for name in people.fields},
+        groups={name: groups.texts(name) for name in groups.fields},
+    )
     for place, given in _given_roles(found):
-        for role in given:
-            if role not in found.roles:
-                raise PolicyInvalid(
-                    f"{FILE}:{tree.line_of(place)}: {'.'.join(place)}: there is no role {role}",
-                    hint=f"add it under roles: in {FILE}, or use one of {', '.join(sorted(found.roles)) or 'none yet'}",
-                )
+        _check_known(given, place, roles=found.roles, line=tree.line_of(place))
     return found
+
+
+def _role(part: _Part) -> Role:
+    part.only("description", "clearance", "agency")
+    clearance = part.tier("clearance") if "clearance" in part.fields else PrivacyTier.PUBLIC
+    return Role(description=part.text("description"), clearance=clearance, agency=part.text("agency"))
+
+
+def _person(part: _Part) -> Person:
+    part.only("roles", "groups", "agency", "clearance", "purpose")
+    return Person(
+        roles=part.texts("roles"),
+        groups=part.texts("groups"),
+        agency=part.text("agency"),
+        clearance=part.tier("clearance") if part.fields.get("clearance") is not None else None,
+        purpose=part.text("purpose"),
+    )
+
+
+def _check_known(given: Sequence[str], place: Sequence[str], *, roles: dict[str, Role], line: int) -> None:
+    for role in given:
+        if role not in roles:
+            raise PolicyInvalid(
+                f"{FILE}:{line}: {'.'.join(place)}: there is no role {role}",
+                hint=f"add it under roles: in {FILE}, or use one of {', '.join(sorted(roles)) or 'none yet'}",
+            )
 
 
 def _given_roles(roles: Roles) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -7,22 +7,30 @@ machine (DNS rebinding).
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import chain
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from hms_registry import __version__, errors
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import AuthenticationFailed, HmsError, SettingsInvalid
+from hms_registry.errors import AuthenticationFailed, HmsError
 from hms_registry.gate import Gate
 
 if TYPE_CHECKING:
+    from hms_federation.answer import Answer
     from hms_registry.bootstrap import Registry
 
 logger = logging.getLogger(__name__)
@@ -78,49 +86,93 @@ def make_app(registry: Registry) -> FastAPI:
         version=__version__,
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses={code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)},
+        lifespan=_lifespan,
     )
+    app.state.registry = registry
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
-
-    def caller(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
-        found = registry.tokens.authenticate(credentials.credentials) if credentials is not None else None
-        if found is None:
-            raise AuthenticationFailed(
-                "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
-            )
-        return found
-
-    @app.get("/health", response_model=Health)
-    def health() -> Health:
-        """Say whether the catalogue can be read."""
-        with registry.catalogue.unit() as uow:
-            return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
-
-    @app.post("/dta/query", response_class=StreamingResponse)
-    def query(question: Query, principal: Annotated[Principal, Depends(caller)]) -> StreamingResponse:
-        """Ask one SELECT over registered datasets.
-
-        The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
-        Parquet does not parse.
-        """
-        from hms_federation.formats import MEDIA_TYPES, encode
-
-        answer = registry.sql.ask_in_child(question.sql, principal=principal)
-        chunks = encode(answer, format=question.format)
-        return StreamingResponse(_primed(chunks), media_type=MEDIA_TYPES[question.format])
-
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.get("/health", response_model=Health)(health)
+    app.post("/dta/query", response_class=StreamingResponse)(query)
     return app
 
 
-def _primed(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Take the first chunk at once, so that what fails before it is an error with a status."""
-    first = next(chunks, b"")
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """End the queries that still run when the server stops: a thread waits for each of them."""
+    yield
+    await run_in_threadpool(app.state.registry.sql.close)
 
-    def rest() -> Iterator[bytes]:
-        yield first
-        yield from chunks
 
-    return rest()
+def _registry(request: Request) -> Registry:
+    registry: Registry = request.app.state.registry
+    return registry
+
+
+def _caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    # Of two Authorization headers, which one counts would be for whoever stands between to choose.
+    is_one = credentials is not None and len(request.headers.getlist("authorization")) == 1
+    found = _registry(request).tokens.authenticate(credentials.credentials) if credentials and is_one else None
+    if found is None:
+        raise AuthenticationFailed(
+            "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
+        )
+    return found
+
+
+def health(request: Request) -> Health:
+    """Say whether the catalogue can be read."""
+    with _registry(request).catalogue.unit() as uow:
+        return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
+
+
+async def query(
+    request: Request, question: Query, principal: Annotated[Principal, Depends(_caller)]
+) -> StreamingResponse:
+    """Ask one SELECT over registered datasets.
+
+    The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
+    Parquet does not parse. A query whose asker has left is ended.
+    """
+    from hms_federation.formats import MEDIA_TYPES
+
+    left, begun = Event(), asyncio.get_running_loop().create_future()
+    watch = asyncio.create_task(_end_when_gone(request, left=left, begun=begun))
+    try:
+        asked = partial(_ask, question, registry=_registry(request), principal=principal, left=left)
+        answer, chunks = await run_in_threadpool(asked)
+    except BaseException:
+        watch.cancel()
+        raise
+    begun.set_result(answer)
+    return StreamingResponse(_watched(chunks, watch), media_type=MEDIA_TYPES[question.format])
+
+
+def _ask(question: Query, *, registry: Registry, principal: Principal, left: Event) -> tuple[Answer, Iterator[bytes]]:
+    """Begin the answer, so that what fails before its first chunk is an error with a status."""
+    from hms_federation.formats import encode
+
+    answer = registry.sql.ask_in_child(question.sql, principal=principal, cancel=left)
+    chunks = encode(answer, format=question.format)
+    return answer, chain([next(chunks, b"")], chunks)
+
+
+async def _end_when_gone(request: Request, *, left: Event, begun: asyncio.Future[Answer]) -> None:
+    """End the query when its asker hangs up, whether it computes, sends, or waits to send."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    left.set()
+    answer = await begun
+    await run_in_threadpool(answer.close)
+
+
+async def _watched(chunks: Iterator[bytes], watch: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    async for chunk in iterate_in_threadpool(chunks):
+        yield chunk
+    watch.cancel()
 
 
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
@@ -129,28 +181,20 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     if status >= 500:
         logger.warning("%s: %s", error.code, error.message)
-    told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-    return JSONResponse(told, status_code=status, headers=headers)
+    return JSONResponse(error.as_dict(), status_code=status, headers=headers)
 
 
-def run(registry: Registry, *, host: str, port: int) -> None:
-    """Serve until interrupted.
-
-    Raises:
-        SettingsInvalid: *host* is not a loopback address.
-    """
-    import uvicorn
-
-    if host != "localhost" and not _is_loopback(host):
-        raise SettingsInvalid(
-            f"{host} is reachable from other machines", hint="this release serves loopback only: --host 127.0.0.1"
-        )
-    registry.sql.start_children()
-    uvicorn.run(make_app(registry), host=host, port=port, log_level="info", server_header=False)
+async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+    """Say where a request is wrong, in the shape of every other error, and repeat nothing of it."""
+    assert isinstance(error, RequestValidationError)
+    places = sorted({".".join(str(part) for part in wrong["loc"][1:]) or "body" for wrong in error.errors()})
+    message = f"the request is not understood at {', '.join(places)}"
+    told = {"error": {"code": "request-invalid", "message": message, "hint": "see /docs for what it takes"}}
+    return JSONResponse(told, status_code=400)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+async def _no_route(_request: Request, error: Exception) -> JSONResponse:
+    """Answer for what no route answers, in the shape of every other error."""
+    assert isinstance(error, HTTPException)
+    told = {"error": {"code": "request-invalid", "message": error.detail, "hint": "see /docs for what there is"}}
+    return JSONResponse(told, status_code=error.status_code, headers=error.headers)

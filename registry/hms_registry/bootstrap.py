@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
@@ -153,7 +154,14 @@ class Registry:
             preload=modules_of(source.kind for source in self.sources.values()),
         )
 
-    def record(self, *, subject: str, action: str, detail: Mapping[str, str]) -> None:
+    def record(
+        self,
+        *,
+        principal: Principal,
+        action: str,
+        detail: Mapping[str, str],
+        outcome: Literal["allowed", "denied"] = "allowed",
+    ) -> None:
         """Write one line of the audit."""
         from hms_registry.ports.catalogue import AuditEntry
 
@@ -161,10 +169,10 @@ class Registry:
             uow.audit.record(
                 AuditEntry(
                     at=now(),
-                    subject=subject,
-                    auth_method="local",
+                    subject=principal.subject,
+                    auth_method=principal.auth_method,
                     action=action,
-                    outcome="allowed",
+                    outcome=outcome,
                     epoch=uow.epoch(),
                     detail=detail,
                 )
@@ -204,9 +212,14 @@ def make_home(home: Path, *, steward: str) -> list[Path]:
     if not (home / "policies").exists():
         shutil.copytree(starter, home / "policies")
         roles = home / "policies" / "roles.yml"
-        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", steward), encoding="utf-8")
+        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", _yaml_text(steward)), encoding="utf-8")
         made += sorted(path for path in (home / "policies").rglob("*") if path.is_file())
     return made
+
+
+def _yaml_text(text: str) -> str:
+    """Quote *text* for YAML, whose double-quoted texts are those of JSON: a login name may be `123`, `no` or `a: b`."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 _SOURCES = """\

@@ -61,6 +61,10 @@ class HmsError(Exception):
         name = type(self).__name__
         return "".join(f"-{char.lower()}" if char.isupper() and at else char.lower() for at, char in enumerate(name))
 
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        """The one shape of an error in JSON, at every door."""
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
 
 def _rebuild(kind: type[HmsError], message: str, hint: str, state: dict[str, object]) -> HmsError:
     error = kind.__new__(kind)

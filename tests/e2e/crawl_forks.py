@@ -1,13 +1,18 @@
-"""Forks a crawl for each home folder named on stdin, and prints the child's pid: a process to kill at any moment.
+"""Forks a crawl for each line of stdin, `SECONDS HOME`, and kills it -9 when it has lasted that long.
 
-Imports are paid once; the child has one thread, so forking it is safe.
+Prints `killed` or `ended`, and the seconds that it lasted. Imports are paid once; the child has one thread, so
+forking it is safe. The killer is the parent, so that no pid is ever another's.
 """
 
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import hms_crawler
+import hms_crawler.edges
+import hms_crawler.run
 import hms_files
 import hms_registry.services.lineage.edges
 import hms_registry.store
@@ -15,6 +20,9 @@ import hms_sqlite
 from hms_registry.bootstrap import Registry, now
 
 LOADED = (hms_files, hms_sqlite, hms_registry.services.lineage.edges, hms_registry.store)
+
+# Small batches, so that few datasets make many commits to die between.
+hms_crawler.run.BATCH = hms_crawler.edges.BATCH = 7
 
 
 def crawl(home: Path) -> None:
@@ -24,12 +32,21 @@ def crawl(home: Path) -> None:
 
 
 for line in sys.stdin:
+    seconds, _, home = line.rstrip("\n").partition(" ")
+    started = time.monotonic()
     child = os.fork()
     if child == 0:
-        crawl(Path(line.rstrip("\n")))
+        crawl(Path(home))
         os._exit(0)
-    sys.stdout.write(f"{child}\n")
-    sys.stdout.flush()
-    _, status = os.waitpid(child, 0)
-    sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n")
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        lasted = time.monotonic() - started
+        if done:
+            break
+        if lasted >= float(seconds):
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            break
+        time.sleep(0.0005)
+    sys.stdout.write(f"{'killed' if os.WIFSIGNALED(status) else 'ended'} {lasted}\n")
     sys.stdout.flush()

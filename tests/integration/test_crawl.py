@@ -1,8 +1,9 @@
 """The crawl over a real catalogue: what is listed is accounted for, and absence is never guessed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import ClassVar, Self
 
 import pytest
@@ -15,8 +16,9 @@ from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlInProgress, SourceUnreachable
-from hms_registry.ports.adapter import Scope, ViewDefinition
+from hms_registry.ports.adapter import Adapter, Scope, ViewDefinition
 from hms_registry.ports.catalogue import Catalogue
+from hms_registry.services.adapters import load_adapter
 from hms_registry.store import open_catalogue
 
 SHOP = Source(name="shop", kind="shelf", url="shelf:", agency="DOT")
@@ -347,3 +349,29 @@ def test_a_name_listed_twice_is_reported_once_registered(catalogue: Catalogue) -
 
     assert (report.balance.new, report.balance.failed, report.balance.is_balanced) == (1, 1, True)
     assert report.failures[0].reason == "listed twice in one run"
+
+
+def test_a_manifest_beside_the_data_holds_from_the_first_version(catalogue: Catalogue, tmp_path: Path) -> None:
+    """What a person stated is merged before the first version is made; a mistake in it is a failure, told by place."""
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "calls.csv").write_text("day,tons\n2024-05-01,7\n")
+    (tmp_path / "locks" / "calls.manifest.yml").write_text(
+        "name: Calls\nsource: calls.csv\nschema:\n  - tons: {type: double, unit: t}\n"
+    )
+    (tmp_path / "locks" / "wrong.manifest.yml").write_text("name: Nothing\nsource: nothing.csv\n")
+    source = Source(name="lake", kind="files", url=f"file://{tmp_path}")
+
+    (report,) = crawl_all([source], open_adapter=_files(tmp_path), catalogue=catalogue, clock=Clock())
+
+    with catalogue.unit() as uow:
+        dataset = uow.datasets.find(Address("lake", "locks", "calls"))
+    assert dataset is not None
+    column = dataset.find_column("tons")
+    assert column is not None
+    assert (dataset.version, column.trino_type, column.unit, column.is_guessed) == (1, "double", "t", False)
+    assert [failure.subject for failure in report.failures] == ["locks/wrong.manifest.yml"]
+
+
+def _files(folder: Path) -> Callable[[str], Adapter]:
+    adapter = load_adapter("files")
+    return lambda name: adapter(adapter.config.from_url(source=name, url=f"file://{folder}", options={}))

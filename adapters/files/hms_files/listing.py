@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 
 from hms_formats.listing import Entry, Listed, is_hidden_folder
 from hms_registry.errors import LocationOutsideSource, SourceUnreachable
@@ -17,34 +18,46 @@ def walk(root: str, path: str, *, listed: Listed, is_deep: bool = True) -> list[
     folders: list[str] = []
     prefix = f"{path}/" if path else ""
     try:
-        with os.scandir(f"{root}/{path}" if path else root) as found:
-            entries = sorted(found, key=_by_name)
+        # By its descriptor: looking at each file then need not find the folder anew, which is most of the work.
+        opened = os.open(f"{root}/{path}" if path else root, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as exc:
-        if not path:
-            raise SourceUnreachable(
-                f"the folder cannot be listed: {exc.strerror}", hint="does it exist, and may this account read it?"
-            ) from exc
-        listed.problems.append((_shown(path), f"the folder cannot be listed: {exc.strerror}"))
-        listed.is_complete = False
+        _unlisted(path, exc, listed)
         return folders
-    for entry in entries:
-        name = entry.name
-        if not name.isascii() and not _is_unicode(name):
-            listed.problems.append((_shown(prefix + name), "its name is not valid UTF-8: rename it"))
-        elif entry.is_dir(follow_symlinks=False):
-            if is_hidden_folder(name):
-                listed.ignored += 1
-            elif is_deep:
-                walk(root, prefix + name, listed=listed)
+    try:
+        for entry in _sorted(opened, path, listed):
+            name = entry.name
+            if not name.isascii() and not _is_unicode(name):
+                listed.problems.append((_shown(prefix + name), "its name is not valid UTF-8: rename it"))
+            elif entry.is_dir(follow_symlinks=False):
+                if is_hidden_folder(name):
+                    listed.ignored += 1
+                elif is_deep:
+                    walk(root, prefix + name, listed=listed)
+                else:
+                    folders.append(name)
             else:
-                folders.append(name)
-        else:
-            _take(entry, prefix + name, root, listed)
+                _take(entry, prefix + name, root, listed)
+    finally:
+        os.close(opened)
     return folders
 
 
-def _by_name(entry: os.DirEntry[str]) -> str:
-    return entry.name
+def _sorted(opened: int, path: str, listed: Listed) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(opened) as found:
+            return sorted(found, key=attrgetter("name"))
+    except OSError as exc:
+        _unlisted(path, exc, listed)
+        return []
+
+
+def _unlisted(path: str, error: OSError, listed: Listed) -> None:
+    if not path:
+        raise SourceUnreachable(
+            f"the folder cannot be listed: {error.strerror}", hint="does it exist, and may this account read it?"
+        ) from error
+    listed.problems.append((_shown(path), f"the folder cannot be listed: {error.strerror}"))
+    listed.is_complete = False
 
 
 def _take(entry: os.DirEntry[str], path: str, root: str, listed: Listed) -> None:
@@ -53,7 +66,7 @@ def _take(entry: os.DirEntry[str], path: str, root: str, listed: Listed) -> None
         return
     try:
         is_link = entry.is_symlink()
-        is_ours = entry.is_file() and (not is_link or _is_inside(root, entry.path))
+        is_ours = entry.is_file() and (not is_link or _is_inside(root, f"{root}/{path}"))
         status = entry.stat() if is_ours else None
     except FileNotFoundError:
         return  # gone between the listing and the look at it

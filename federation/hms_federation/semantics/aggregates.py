@@ -187,12 +187,12 @@ def aggregate(
     """Compile the call of an aggregate; *over* makes it a window function."""
     name, arguments = str(node.this).lower(), list(node.expressions)
     call = Aggregate(compiler, node, name, arguments)
-    if arguments and isinstance(arguments[0], exp.Distinct):
-        only(arguments[0], "expressions")
-        call.is_distinct, call.arguments = True, list(arguments[0].expressions)
-    if call.arguments and isinstance(call.arguments[-1], exp.Order):
-        order = call.arguments[-1]
+    if arguments and isinstance(arguments[-1], exp.Order):
+        order = arguments[-1]
         call.arguments[-1] = order.this
+    if call.arguments and isinstance(call.arguments[0], exp.Distinct):
+        only(call.arguments[0], "expressions")
+        call.is_distinct, call.arguments = True, [*call.arguments[0].expressions, *call.arguments[1:]]
     if over and (call.is_distinct or order is not None):
         raise refused(node, f"{name} with DISTINCT or ORDER BY over a window is not supported")
     call.order = _order(compiler, node, name, order)

@@ -44,18 +44,18 @@ def _constructed(compiler: Expressions, node: exp.Expr) -> Typed:
     return Typed(f"CAST([{', '.join(value.sql for value in values)}] AS {duckdb(array(kind))})", array(kind))
 
 
-def _row(compiler: Expressions, node: exp.Expr) -> Typed:
-    only(node, "expressions")
-    values = [compiler.of(item) for item in node.expressions]
+def _row(call: Call) -> Typed:
+    call.takes(1, 100)
+    values = call.values
     kind = TrinoType("row", items=tuple(value.type for value in values), fields=tuple(None for _ in values))
     return Typed(pack(kind, [value.sql for value in values]), kind)
 
 
-def _map(compiler: Expressions, node: exp.Expr) -> Typed:
-    only(node, "keys", "values")
-    keys, values = compiler.of(node.args["keys"]), compiler.of(node.args["values"])
+def _map(call: Call) -> Typed:
+    call.takes(2)
+    keys, values = call.values
     if keys.type.name != "array" or values.type.name != "array":
-        raise invalid(node, "map takes an array of keys and one of values", hint="MAP(ARRAY['a'], ARRAY[1])")
+        raise invalid(call.node, "map takes an array of keys and one of values", hint="MAP(ARRAY['a'], ARRAY[1])")
     kind = TrinoType("map", items=(keys.type.items[0], values.type.items[0]))
     return Typed(f"map({keys.sql}, {values.sql})", kind)
 
@@ -65,6 +65,8 @@ def _subscript(compiler: Expressions, node: exp.Expr) -> Typed:
     if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
         raise refused(node, "a subscript is one value", hint="slice(array, start, length)")
     value, index = compiler.of(node.this), compiler.of(node.expressions[0])
+    if value.type.name == "row":
+        raise refused(node, "a subscript of a row is not supported", hint="name its fields: CAST(... AS ROW(x ...))")
     if value.type.name == "map":
         return _map_subscript(node, value, index)
     place = coerce(index, BIGINT)
@@ -186,10 +188,11 @@ def _position(call: Call) -> Typed:
 def _sequence(call: Call) -> Typed:
     call.takes(2)
     start, stop = call.as_type(0, BIGINT), call.as_type(1, BIGINT)
+    # The guard sits in the bound itself: DuckDB computes constants before it looks at a CASE around them.
     too_long = f"abs({stop.sql} - {start.sql}) >= {_LONGEST_SEQUENCE}"
+    bound = f"CASE WHEN {too_long} THEN {failing('too long', BIGINT)} ELSE {stop.sql} END"
     step = f"CASE WHEN {stop.sql} >= {start.sql} THEN 1 ELSE -1 END"
-    made = f"generate_series({start.sql}, {stop.sql}, {step})"
-    return Typed(f"CASE WHEN {too_long} THEN {failing('too long', array(BIGINT))} ELSE {made} END", array(BIGINT))
+    return Typed(f"generate_series({start.sql}, {bound}, {step})", array(BIGINT))
 
 
 def _mapped(call: Call) -> Typed:
@@ -229,12 +232,12 @@ def _filter(call: Call) -> Typed:
 
 NODES: Mapping[type[exp.Expr], Handler] = {
     exp.Array: _constructed,
-    exp.Struct: _row,
-    exp.Map: _map,
     exp.Bracket: _subscript,
 }
 
 FUNCTIONS: Mapping[str, Function] = {
+    "row": _row,
+    "map": _map,
     "cardinality": _cardinality,
     "element_at": _element_at,
     "contains": _contains,

@@ -178,9 +178,10 @@ def _cast(compiler: Expressions, node: exp.Expr) -> Typed:
     only(node, "this", "to", "safe")
     is_try = isinstance(node, exp.TryCast)
     source, kind = node.this, _read_type(node, node.args["to"])
-    if isinstance(source, exp.Struct) and kind.name == "row" and len(kind.items) == len(source.expressions):
+    is_row = isinstance(source, exp.Anonymous) and str(source.this).lower() == "row"
+    if is_row and kind.name == "row" and len(kind.items) == len(source.expressions):
         return _row(compiler, source, kind)
-    if kind.name == "decimal" and not node.args["to"].expressions and isinstance(source, exp.Literal):
+    if kind.name == "decimal" and not node.args["to"].expressions and source.args.get("is_string"):
         # DECIMAL '1.5' keeps its digits and CAST('1.5' AS DECIMAL) has none: the parser does not tell them apart.
         raise refused(node, "this decimal has no precision", hint="write 1.5, or CAST('1.5' AS decimal(2,1))")
     value = compiler.of(source)

@@ -150,17 +150,17 @@ def _exists(compiler: Expressions, node: exp.Expr) -> Typed:
 
 
 def _like(compiler: Expressions, node: exp.Expr) -> Typed:
-    only(node, "this", "expression")
     like, escape = (node.this, node.args["expression"]) if isinstance(node, exp.Escape) else (node, None)
     if not isinstance(like, exp.Like):
         raise refused(node, "ESCAPE follows LIKE")
-    only(like, "this", "expression")
+    only(like, "this", "expression", "negate")
     if isinstance(like.args["expression"], exp.Any | exp.All):
         raise refused(node, "LIKE takes one pattern", hint="join several with OR")
     value = compiler.as_type(like.this, VARCHAR, what="what LIKE compares")
     pattern = compiler.as_type(like.args["expression"], VARCHAR, what="the pattern of LIKE")
+    word = "NOT LIKE" if like.args.get("negate") else "LIKE"
     if escape is None:
-        return Typed(f"({value.sql} LIKE {pattern.sql})", BOOLEAN)
+        return Typed(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
     char = compiler.of(escape)
     if not isinstance(char.constant, str) or len(char.constant) != 1:
         raise invalid(escape, "ESCAPE takes one character", hint="e.g. ESCAPE '!'")
@@ -169,7 +169,7 @@ def _like(compiler: Expressions, node: exp.Expr) -> Typed:
         after = [plain[at + 1 : at + 2] for at, one in enumerate(plain) if one == char.constant]
         if any(follows not in ("%", "_") or not follows for follows in after):
             raise invalid(escape, "the escape character stands only before %, _ or itself")
-    return Typed(f"({value.sql} LIKE {pattern.sql} ESCAPE {char.sql})", BOOLEAN)
+    return Typed(f"({value.sql} {word} {pattern.sql} ESCAPE {char.sql})", BOOLEAN)
 
 
 NODES: Mapping[type[exp.Expr], Handler] = {

@@ -146,7 +146,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "char_length": _length,
     "character_length": _length,
     "lower": _changed("lower({})"),
-    "upper": _changed("upper({})"),
+    # DuckDB alone makes a capital sharp s of the small one.
+    "upper": _changed(
+        "CASE WHEN contains({0}, 'ß') THEN array_to_string("
+        "list_transform(string_split({0}, 'ß'), lambda part: upper(part)), 'ß') ELSE upper({0}) END"
+    ),
     "trim": _changed(f"trim({{}}, {BLANKS})"),
     "ltrim": _changed(f"ltrim({{}}, {BLANKS})"),
     "rtrim": _changed(f"rtrim({{}}, {BLANKS})"),

@@ -7,6 +7,8 @@ Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not f
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +24,8 @@ app = typer.Typer(
     help="A federated data registry: one catalogue and one policy over the stores you have.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # plain help: boxes would cost more than everything else that --help does
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
 
@@ -45,14 +48,25 @@ def main() -> None:
     """Run the command; an error is one sentence, a hint, and an exit code."""
     from hms_registry.cli.output import print_error
 
+    # Nearly all that a command makes before its answer are modules, which stay: looking for garbage among them again
+    # and again is a tenth of a person's wait.
+    gc.set_threshold(400_000, 10, 10)
     try:
         app()
     except HmsError as error:
         print_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader left (`| head`): that is no error, and there is nobody to tell.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as ended:
+        # The reader left (`| head`): that is no error. Typer and rich each make an exit code of 1 of it.
+        if isinstance(ended.__context__, BrokenPipeError):
+            _hush()
+            sys.exit(0)
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _hush() -> None:
+    """Send what is left to print nowhere: Python flushes once more when it ends, and would say that it cannot."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)

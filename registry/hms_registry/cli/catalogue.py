@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hms_registry.cli.output import print_json, print_lines, print_table
-from hms_registry.cli.state import AsJson, AsWho, home_of, principal
+from hms_registry.cli.state import AsJson, AsWho, audited, home_of, principal
 
 if TYPE_CHECKING:
     from hms_registry.domain.columns import Column
@@ -36,7 +36,7 @@ def search(
 
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
-        with registry.catalogue.unit() as uow:
+        with audited(registry, asker, "search") as entry, registry.catalogue.unit() as uow:
             found = search_catalogue(
                 " ".join(words),
                 uow=uow,
@@ -45,6 +45,7 @@ def search(
                 limit=limit,
                 offset=offset,
             )
+            entry |= {"total": str(found.total), "shown": str(len(found.views))}
     if as_json:
         hits = [
             {**summary(view), "matched": list(matched)}
@@ -78,7 +79,8 @@ def show(
     bare, number = split_version(name)
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
-        with registry.catalogue.unit() as uow:
+        with audited(registry, asker, "show") as entry, registry.catalogue.unit() as uow:
+            entry["asked"] = bare
             view = get_view(bare, uow=uow, principal=asker, decisions=registry.decisions())
             status = uow.sources.get(view.dataset.address.source)
             version = get_version(view, number, uow=uow) if number is not None else None
@@ -114,6 +116,7 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
         f"in SQL: {dataset.trino_name}",
     ]
     pairs = [
+        ("title", dataset.title),
         ("about", dataset.description),
         ("agency", dataset.agency),
         ("owner", dataset.owner),
@@ -134,7 +137,7 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
     lines += [f"{name}: {text}" for name, text in pairs if text]
     if not view.decision.may_read:
         lines.append(f"you may find it, not read it: {view.decision.reason}")
-    lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.row_filters]
+    lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.told_filters]
     return lines
 
 
@@ -154,7 +157,8 @@ def lineage(
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
         decisions = registry.decisions()
-        with registry.catalogue.unit() as uow:
+        with audited(registry, asker, "lineage") as entry, registry.catalogue.unit() as uow:
+            entry["asked"] = name
             view = get_view(name, uow=uow, principal=asker, decisions=decisions)
             graph = lineage_of(view, direction="down" if down else "up", uow=uow, principal=asker, decisions=decisions)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of
+from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
 
 if TYPE_CHECKING:
     from hms_crawler.run import Report
@@ -31,7 +30,7 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
     from hms_registry.bootstrap import Registry, make_home
 
     home = home_of(context).path
-    made = make_home(home, steward=getpass.getuser())
+    made = make_home(home, steward=login_name())
     with Registry.open(home) as registry, registry.catalogue.unit() as uow:
         epoch = uow.epoch()
     if as_json:
@@ -59,7 +58,12 @@ def crawl(
 
         with _progress(is_shown=not as_json and sys.stderr.isatty()) as progress:
             reports = crawl_all(
-                wanted, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now, progress=progress
+                wanted,
+                open_adapter=registry.adapters,
+                catalogue=registry.catalogue,
+                clock=now,
+                progress=progress,
+                withheld=registry.adapters.withheld,
             )
     _print_reports(reports, as_json=as_json)
     if not all(report.is_ok for report in reports):
@@ -123,8 +127,9 @@ def ingest(
             sources=list(registry.sources.values()),
             open_adapter=registry.adapters,
             catalogue=registry.catalogue,
-            subject=getpass.getuser(),
+            subject=login_name(),
             now=now(),
+            withheld=registry.adapters.withheld,
         )
     if as_json:
         print_json(done.as_dict())

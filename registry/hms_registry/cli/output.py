@@ -64,8 +64,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
 def print_error(error: HmsError, *, as_json: bool) -> None:
     """Print an error to stderr: the fact, and the next step."""
     if as_json:
-        told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-        sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stderr.write(json.dumps(error.as_dict(), ensure_ascii=False) + "\n")
         return
     sys.stderr.write(f"error: {inert(error.message)}\n")
     for line in error.hint.splitlines():

@@ -1,15 +1,18 @@
-"""Commands for governance: policy test, explain, publish, diff."""
+"""Commands for governance: policy test, explain, publish, diff; audit."""
 
 from __future__ import annotations
 
-import getpass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of
+from hms_registry.cli.output import print_json, print_lines, print_table
+from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
+
+if TYPE_CHECKING:
+    from hms_registry.ports.catalogue import AuditEntry
 
 policy = typer.Typer(help="Test, explain, publish and compare the policy files.", no_args_is_help=True)
 
@@ -19,6 +22,7 @@ Folder = Annotated[Path | None, typer.Argument(help="A folder of policy files; w
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.add_typer(policy, name="policy")
+    app.command()(audit)
 
 
 @policy.command()
@@ -27,7 +31,7 @@ def test(context: typer.Context, folder: Folder = None, as_json: AsJson = False)
     from hms_policies import load_bundle, run_tests
 
     with home_of(context).registry() as registry:
-        bundle = load_bundle(folder or registry.policies, author=getpass.getuser())
+        bundle = load_bundle(folder or registry.policies, author=login_name())
         with registry.catalogue.unit() as uow:
             report = run_tests(bundle, uow.datasets.iter())
     if as_json:
@@ -80,14 +84,14 @@ def publish(context: typer.Context, folder: Folder = None, as_json: AsJson = Fal
     with home_of(context).registry() as registry:
         from hms_policies import check_bundle, load_bundle, run_tests
 
-        bundle = load_bundle(folder or registry.policies, author=getpass.getuser())
+        bundle = load_bundle(folder or registry.policies, author=login_name())
         done = publish_bundle(
             bundle,
             catalogue=registry.catalogue,
             check=check_bundle,
             test=run_tests,
             now=now(),
-            subject=getpass.getuser(),
+            subject=login_name(),
         )
     if as_json:
         print_json({"epoch": done.epoch, "digest": bundle.digest, "changed": done.has_changed})
@@ -95,6 +99,28 @@ def publish(context: typer.Context, folder: Folder = None, as_json: AsJson = Fal
         print_lines([f"published {bundle.digest[:12]} under epoch {done.epoch}"])
     else:
         print_lines([f"{bundle.digest[:12]} is in force already"])
+
+
+def audit(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The latest so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show who did what, latest first. It is for whoever may read the registry's own files."""
+    with home_of(context).registry() as registry, registry.catalogue.unit() as uow:
+        entries = uow.audit.latest(limit=limit)
+    if as_json:
+        print_json([asdict(entry) for entry in entries])
+        return
+    rows = [
+        (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.subject, entry.action, entry.outcome, str(entry.epoch), _told(entry))
+        for entry in entries
+    ]
+    print_table(("at (UTC)", "who", "did", "outcome", "epoch", "detail"), rows)
+
+
+def _told(entry: AuditEntry) -> str:
+    return ", ".join(f"{name}={value}" for name, value in entry.detail.items() if value)
 
 
 @policy.command()
@@ -109,8 +135,8 @@ def diff(
     from hms_policies import load_bundle
 
     with home_of(context).registry() as registry:
-        before = registry.decisions().bundle if old == "published" else load_bundle(Path(old), author=getpass.getuser())
-        after = load_bundle(new, author=getpass.getuser())
+        before = registry.decisions().bundle if old == "published" else load_bundle(Path(old), author=login_name())
+        after = load_bundle(new, author=login_name())
         with registry.catalogue.unit() as uow:
             difference = diff_bundles(before, after, uow.datasets.iter())
     if as_json:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import AsJson, home_of
+from hms_registry.cli.state import AsJson, home_of, login_name
 
 token = typer.Typer(help="Bearer tokens for callers over HTTP.", no_args_is_help=True)
 _SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
@@ -28,7 +28,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 7777,
 ) -> None:
     """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
-    from hms_registry.app import run
+    from hms_registry.server import run
 
     with home_of(context).registry() as registry:
         run(registry, host=host, port=port)
@@ -46,9 +46,10 @@ def create(
     from hms_registry.services.tokens import create_token
 
     with home_of(context).registry() as registry:
-        registry.principal(who)
+        holder = replace(registry.principal(who), asked_by=login_name())
         made, expires = create_token(registry.tokens.path, subject=who, lasts=_span(lasts), now=now())
-        registry.record(subject=getpass.getuser(), action="token-create", detail={"as": who, "until": str(expires)})
+        detail = {"asked_by": holder.asked_by, "until": str(expires)}
+        registry.record(principal=holder, action="token-create", detail=detail)
     if as_json:
         print_json({"token": made, "as": who, "expires": expires.isoformat()})
     else:

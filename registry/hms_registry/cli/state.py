@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,4 +53,31 @@ def principal(registry: Registry, who: str | None) -> Principal:
     Raises:
         AuthenticationFailed: the policy knows no such person.
     """
-    return registry.principal(who or getpass.getuser())
+    login = login_name()
+    return replace(registry.principal(who or login), asked_by=login)
+
+
+@contextmanager
+def audited(registry: Registry, asker: Principal, action: str) -> Iterator[dict[str, str]]:
+    """Record one read of the catalogue, whether it was answered or denied.
+
+    Yields:
+        what the entry tells besides who, when and under which rights: counts, and names that were asked for.
+    """
+    from hms_registry.errors import NotFound
+
+    detail = {"fingerprint": registry.decisions().fingerprint(asker), "asked_by": asker.asked_by}
+    try:
+        yield detail
+    except NotFound:
+        registry.record(principal=asker, action=action, outcome="denied", detail=detail)
+        raise
+    registry.record(principal=asker, action=action, outcome="allowed", detail=detail)
+
+
+def login_name() -> str:
+    """Who is logged in: by LOGNAME, or by the system's own records; a numeric user without any is `uid-N`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -57,6 +57,23 @@ class Decision:
     def mask(self, column: str) -> Mask:
         """Return the mask of a column, by byte-exact name."""
         return self.masks.get(column, Mask.NONE)
+
+    @property
+    def told_filters(self) -> tuple[str, ...]:
+        """The row filters as the person may be told them."""
+        return tellable(self.row_filters, denied=[name for name, mask in self.masks.items() if mask is Mask.DENY])
+
+
+WITHHELD = "a condition holds that names what you may not see"
+
+
+def tellable(row_filters: Iterable[str], *, denied: Iterable[str]) -> tuple[str, ...]:
+    """Return row filters with those withheld that may name a denied column.
+
+    They are not parsed: one that only seems to name it is withheld as well.
+    """
+    names = [name.replace('"', '""').casefold() for name in denied]
+    return tuple(WITHHELD if any(name in text.casefold() for name in names) else text for text in row_filters)
 
 
 DENIED = Decision(reason="no policy allows it")

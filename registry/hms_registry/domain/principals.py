@@ -18,6 +18,7 @@ class Principal:
         clearance: the most private tier they may be shown.
         purpose: what for, e.g. `public-health-response`; empty = not said.
         auth_method: `local` (`--as` on a local store), `token`, ...
+        asked_by: the login that typed `--as`; for the audit, no policy reads it.
     """
 
     subject: str
@@ -27,3 +28,4 @@ class Principal:
     clearance: PrivacyTier = PrivacyTier.PUBLIC
     purpose: str = ""
     auth_method: str = ""
+    asked_by: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from hms_registry.domain.names import quote_identifier
+
 _SIMPLE: tuple[tuple[pa.DataType, str], ...] = (
     (pa.bool_(), "boolean"),
     (pa.int8(), "tinyint"),
@@ -39,6 +41,10 @@ def trino_type(arrow: pa.DataType) -> str:
     for simple, name in _SIMPLE:
         if arrow.equals(simple):
             return name
+    return _parametric(arrow) or _nested(arrow)
+
+
+def _parametric(arrow: pa.DataType) -> str | None:
     if isinstance(arrow, pa.TimestampType):
         zone = " with time zone" if arrow.tz else ""
         return f"timestamp({_DIGITS[arrow.unit]}){zone}"
@@ -48,9 +54,7 @@ def trino_type(arrow: pa.DataType) -> str:
         return f"decimal({arrow.precision},{arrow.scale})"
     if isinstance(arrow, pa.DictionaryType):
         return trino_type(arrow.value_type)
-    if isinstance(arrow, pa.FixedSizeBinaryType):
-        return "varbinary"
-    return _nested(arrow)
+    return "varbinary" if isinstance(arrow, pa.FixedSizeBinaryType) else None
 
 
 def _nested(arrow: pa.DataType) -> str:
@@ -59,12 +63,6 @@ def _nested(arrow: pa.DataType) -> str:
     if isinstance(arrow, pa.MapType):
         return f"map({trino_type(arrow.key_type)}, {trino_type(arrow.item_type)})"
     if isinstance(arrow, pa.StructType):
-        fields = ", ".join(f"{_field(field.name)} {trino_type(field.type)}" for field in arrow)
+        fields = ", ".join(f"{quote_identifier(field.name)} {trino_type(field.type)}" for field in arrow)
         return f"row({fields})"
     return "varchar"
-
-
-def _field(name: str) -> str:
-    from hms_registry.domain.names import quote_identifier
-
-    return quote_identifier(name)

@@ -113,8 +113,11 @@ class Registrations(Protocol):
         """Everything registered of a source, also gone ones (light: ids, stamps, states)."""
         ...
 
-    def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
-        """Add or update, one result each, in order. A manifest kept for an address overrides what is described.
+    def register(
+        self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None
+    ) -> list[Registered]:
+        """Add or update, one result each, in order. A manifest kept for an address overrides what is described;
+        *manifests* are kept from now on, so that what they state is there from the first version.
         Equal to what is there = nothing written, `unchanged`. A changed schema (path, type, nullability, keys)
         adds one version; new ones and those with another schema or other facts add an outbox event each, another
         stamp or observation adds none. Raises: SourceNotFound."""
@@ -146,16 +149,30 @@ class Registrations(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeSet:
+    """All edges into one dataset that one origin states.
+
+    Attributes:
+        has_unknown: by that origin, it comes from something that could not be resolved as well.
+    """
+
+    downstream: DatasetId
+    origin: str
+    edges: Sequence[Edge]
+    has_unknown: bool = False
+
+
 class Edges(Protocol):
     """Edges with their epochs."""
 
     def replace(self, downstream: DatasetId, *, origin: str, edges: Sequence[Edge], has_unknown: bool = False) -> int:
-        """Make *edges* the current ones of that downstream and origin: ends those not in it, adds the new.
-        Returns the number of rows written. Raises: DatasetNotFound.
+        """As `replace_all`, of one set."""
+        ...
 
-        Args:
-            has_unknown: by that origin, it comes from something that could not be resolved as well.
-        """
+    def replace_all(self, sets: Sequence[EdgeSet]) -> int:
+        """Make each set the current edges of its downstream and origin: ends those not in it, adds the new.
+        Labels follow once, at the end. Returns the number of rows written. Raises: DatasetNotFound."""
         ...
 
     def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hms_registry.domain.sources import Source
 from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
 from hms_registry.ports.adapter import Adapter
+from hms_registry.services.secret_references import withhold_secrets
 from hms_registry.services.sources_file import opened_url, resolve_secrets
 
 GROUP = "hms_dta.adapters"
@@ -17,6 +20,12 @@ GROUP = "hms_dta.adapters"
 
 def adapter_kinds() -> dict[str, EntryPoint]:
     """Return the installed adapters by kind."""
+    return dict(_kinds_on(tuple(sys.path)))
+
+
+@lru_cache(maxsize=8)
+def _kinds_on(_path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    """Look once for each state of the path: every query opens adapters, and each look reads all that is installed."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
@@ -76,3 +85,8 @@ class AdapterFactory:
         url = opened_url(source, folder=Path(self.folder), environ=self.environ)
         config = adapter.config.from_url(source=name, url=url, options=options)
         return adapter(config)
+
+    def withheld(self, name: str, text: str) -> str:
+        """Return *text* that the adapter of a source made, with its settings' secrets as `${NAME}` again."""
+        source = self.sources[name]
+        return withhold_secrets(text, written=[source.url, *source.options.values()], environ=self.environ)

@@ -63,6 +63,19 @@ def absent(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decis
     return DatasetNotFound(f"there is no dataset {name} that you may find", hint=hint)
 
 
+def find_dataset(name: str, *, uow: UnitOfWork) -> Dataset | None:
+    """Find a dataset by its address, byte-exact, or by its SQL name, whoever asks.
+
+    Raises:
+        SettingsInvalid: *name* is not a dotted name.
+    """
+    parts = split_name(name)
+    if len(parts) != 3:
+        return None
+    lower = [part.lower() for part in parts]
+    return uow.datasets.find(Address(*parts)) or uow.datasets.resolve(TrinoName(*lower))
+
+
 def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> View:
     """Get a dataset by its address, byte-exact, or by its SQL name.
 
@@ -70,11 +83,7 @@ def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Dec
         DatasetNotFound: it is not there, or not for this person.
         SettingsInvalid: *name* is not a dotted name.
     """
-    parts = split_name(name)
-    found: Dataset | None = None
-    if len(parts) == 3:
-        lower = [part.lower() for part in parts]
-        found = uow.datasets.find(Address(*parts)) or uow.datasets.resolve(TrinoName(*lower))
+    found = find_dataset(name, uow=uow)
     view = view_of(found, principal=principal, decisions=decisions) if found is not None else None
     if view is None:
         raise absent(name, uow=uow, principal=principal, decisions=decisions)

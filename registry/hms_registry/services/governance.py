@@ -9,11 +9,11 @@ from typing import Protocol
 
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Explanation
-from hms_registry.domain.names import Address, TrinoName, split_name
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import ColumnNotFound, DatasetNotFound, PolicyInvalid
 from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, UnitOfWork
 from hms_registry.ports.policy import Decisions
+from hms_registry.services.catalogue import find_dataset
 
 
 class TestReport(Protocol):
@@ -82,11 +82,7 @@ def explain(
     Raises:
         DatasetNotFound, ColumnNotFound: the catalogue has none of that name.
     """
-    parts = split_name(name)
-    found = None
-    if len(parts) == 3:
-        lower = [part.lower() for part in parts]
-        found = uow.datasets.find(Address(*parts)) or uow.datasets.resolve(TrinoName(*lower))
+    found = find_dataset(name, uow=uow)
     if found is None:
         raise DatasetNotFound(f"the catalogue has no dataset {name}", hint="hms-dta search WORDS")
     exact = None

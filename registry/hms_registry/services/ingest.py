@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -41,11 +41,13 @@ def ingest(
     catalogue: Catalogue,
     subject: str,
     now: datetime,
+    withheld: Callable[[str, str], str] = lambda _source, text: text,
 ) -> Ingested:
     """Register what a manifest describes.
 
     Args:
         beside: the manifest's folder; a relative `source` starts there.
+        withheld: takes the secrets of a source out of what its adapter tells of a place.
 
     Raises:
         LocationOutsideSource: it lies under no registered source, so it is not opened.
@@ -59,6 +61,7 @@ def ingest(
             ref = adapter.locate(location) if isinstance(adapter, Locates) else None
             if ref is not None:
                 described = _describe(adapter, ref)
+                described = replace(described, location=withheld(source.name, described.location))
                 return _register(source, described, manifest, catalogue=catalogue, subject=subject, now=now)
         finally:
             adapter.close()

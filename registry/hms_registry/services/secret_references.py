@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 from hms_registry.errors import SettingsInvalid
 
@@ -46,3 +47,16 @@ def resolve_secrets(text: str, environ: Mapping[str, str]) -> str:
             f"the environment variable {missing[0]} is not set", hint=f"export {missing[0]}=... and try again"
         )
     return _REFERENCE.sub(lambda reference: environ[reference[1]], text)
+
+
+def withhold_secrets(text: str, *, written: Iterable[str], environ: Mapping[str, str]) -> str:
+    """Return *text* with what the references in *written* resolve to put back as references.
+
+    A value of less than four characters is no secret, and would be found everywhere.
+    """
+    names = {name for each in written for name in _REFERENCE.findall(each)}
+    values = {name: environ[name] for name in names if len(environ.get(name, "")) >= 4}
+    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
+        for spelled in (value, quote(value), quote(value, safe="")):
+            text = text.replace(spelled, f"${{{name}}}")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from hms_registry.domain.columns import Column
@@ -26,6 +27,7 @@ def summary(view: View) -> dict[str, object]:
         "address": str(dataset.address),
         "sql_name": str(dataset.trino_name),
         "kind": str(dataset.kind),
+        "title": dataset.title,
         "description": dataset.description,
         "agency": dataset.agency,
         "owner": dataset.owner,
@@ -66,9 +68,9 @@ def detail(view: View, *, status: SourceStatus, version: Version | None = None) 
         "stale": status.is_stale,
         "last_crawled_at": dataset.last_crawled_at,
         "version": version.number if version else dataset.version,
-        "primary_key": list(version.primary_key if version else dataset.primary_key),
+        "primary_key": _shown_key(version.primary_key if version else dataset.primary_key, columns),
         "columns": [column_fact(column, mask) for column, mask in columns],
-        "row_filters": list(view.decision.row_filters),
+        "row_filters": list(view.decision.told_filters),
         "reason": view.decision.reason,
     }
     if view.shows_values:
@@ -82,6 +84,12 @@ def detail(view: View, *, status: SourceStatus, version: Version | None = None) 
             "findings": list(dataset.findings),
         }
     return facts
+
+
+def _shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> list[str]:
+    """Return a key whose columns are all shown; a part of a key is none, and would tell that there is more."""
+    shown = {column.name for column, _mask in columns}
+    return list(key) if shown.issuperset(key) else []
 
 
 def visible_columns(view: View, version: Version) -> list[tuple[Column, Mask]]:

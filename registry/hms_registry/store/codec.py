@@ -60,9 +60,10 @@ def _present(document: dict[str, object]) -> dict[str, object]:
 
 
 def _path(path: ColumnPath) -> object:
-    if len(path.segments) == 1:
-        return path.name
-    return [0 if isinstance(segment, ArrayStep) else segment for segment in path.segments]
+    segments = path.segments
+    if len(segments) == 1:
+        return segments[0]
+    return [0 if isinstance(segment, ArrayStep) else segment for segment in segments]
 
 
 def _parse_path(value: str | list[str | int]) -> ColumnPath:
@@ -80,16 +81,18 @@ def column_document(column: Column) -> list[object]:
         | _DECLASSIFIED * column.is_declassified
     )
     short: list[object] = [_path(column.path), column.trino_type, column.native_type, column.arrow_type, flags]
-    said = _present(
-        {
-            "unit": column.unit,
-            "scale": None if column.scale == _ONE else str(column.scale),
-            "description": column.description,
-            "tags": sorted(column.tags),
-            "tier": None if column.privacy_tier is None else column.privacy_tier.name,
-        }
-    )
-    return [*short, said] if said else short
+    tier = column.privacy_tier
+    is_silent = tier is None and not (column.unit or column.description or column.tags) and column.scale == _ONE
+    if is_silent:  # nearly all are, and a catalogue holds very many
+        return short
+    said: dict[str, object] = {
+        "unit": column.unit,
+        "scale": None if column.scale == _ONE else str(column.scale),
+        "description": column.description,
+        "tags": sorted(column.tags),
+        "tier": None if tier is None else tier.name,
+    }
+    return [*short, _present(said)]
 
 
 def parse_column(document: list[object]) -> Column:

@@ -1,4 +1,4 @@
-"""Edges with the epochs between which they held; labels follow them at once."""
+"""Edges with the epochs between which they held; labels follow them in the same unit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, insert, or_, select, update
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.errors import DatasetNotFound
+from hms_registry.ports.catalogue import EdgeSet
 from hms_registry.store import tables
 from hms_registry.store.lineage import closure, held, read_edge
 from hms_registry.store.refresh import refresh
@@ -27,29 +28,46 @@ class SqlEdges:
         self._session = session
 
     def replace(self, downstream: DatasetId, *, origin: str, edges: Sequence[Edge], has_unknown: bool = False) -> int:
-        """Make *edges* the current ones of that downstream and origin; what is equal stays as it is."""
-        wanted = {replace(edge, downstream=downstream, origin=origin) for edge in edges}
+        """As `replace_all`, of one set."""
+        return self.replace_all([EdgeSet(downstream=downstream, origin=origin, edges=edges, has_unknown=has_unknown)])
+
+    def replace_all(self, sets: Sequence[EdgeSet]) -> int:
+        """Make each set the current edges of its downstream and origin; what is equal stays as it is."""
+        written = 0
+        followed: set[DatasetId] = set()
+        for each in sets:
+            count, others = self._replace(each)
+            written += count
+            followed |= others
+        if followed:
+            refresh(self._session, sorted(followed))
+        return written
+
+    def _replace(self, stated: EdgeSet) -> tuple[int, set[DatasetId]]:
+        """Return how many rows that took, and whose labels must follow."""
+        downstream, origin = stated.downstream, stated.origin
+        wanted = {replace(edge, downstream=downstream, origin=origin) for edge in stated.edges}
         rows = self._session.read(
             select(_edges).where(_edges.c.downstream == downstream, _edges.c.origin == origin, held(None))
         )
         current = {read_edge(row): row for row in rows}
         ended = [row for edge, row in current.items() if edge not in wanted]
         added = sorted(wanted - current.keys(), key=_order)
-        touched = {end for edge in [*added, *map(read_edge, ended)] for end in (edge.upstream, edge.downstream)}
-        flips = has_unknown != self._has_unknown(downstream, origin)
+        moved = [*added, *map(read_edge, ended)]
+        touched = {end for edge in moved for end in (edge.upstream, edge.downstream)}
+        flips = stated.has_unknown != self._has_unknown(downstream, origin)
         if not touched and not flips:
-            return 0
+            return 0, set()
         self._check({downstream} | {edge.upstream for edge in added})
         self._end(ended)
         self._add(added)
         if flips:
-            self._set_unknown(downstream, origin, has_unknown=has_unknown)
+            self._set_unknown(downstream, origin, has_unknown=stated.has_unknown)
         self._touch(touched | {downstream})
-        is_followed = any(edge.kind is not EdgeKind.REFERENCES for edge in [*added, *map(read_edge, ended)])
-        if is_followed or flips:
-            twins = {edge.upstream for edge in [*added, *map(read_edge, ended)] if edge.kind is EdgeKind.SAME_DATA}
-            refresh(self._session, sorted(twins | {downstream}))
-        return len(ended) + len(added) + flips
+        followed: set[DatasetId] = set()
+        if flips or any(edge.kind is not EdgeKind.REFERENCES for edge in moved):
+            followed = {downstream} | {edge.upstream for edge in moved if edge.kind is EdgeKind.SAME_DATA}
+        return len(moved) + flips, followed
 
     def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:
         """Current edges in and out of one dataset."""

@@ -107,22 +107,22 @@ def _entries(each: Indexed) -> Iterator[dict[str, object]]:
 
 
 def _column_entries(number: int, column: Column, class_id: int) -> Iterator[dict[str, object]]:
+    name = column.name
     path = ".".join(segment for segment in column.path.segments if not isinstance(segment, ArrayStep))
-    texts = (
-        (Part.COLUMN, path),
-        (Part.TAG, " ".join(sorted(column.tags))),
-        (Part.COLUMN_DESCRIPTION, column.description),
-    )
-    for part, text in texts:
-        if text:
-            yield _entry(number, part, text) | {"column_name": bindable(column.name), "column_class_id": class_id}
+    yield _entry(number, Part.COLUMN, path, column_name=name, class_id=class_id)
+    if column.tags:
+        yield _entry(number, Part.TAG, " ".join(sorted(column.tags)), column_name=name, class_id=class_id)
+    if column.description:
+        yield _entry(number, Part.COLUMN_DESCRIPTION, column.description, column_name=name, class_id=class_id)
 
 
-def _entry(number: int, part: Part, text: str) -> dict[str, object]:
+def _entry(
+    number: int, part: Part, text: str, *, column_name: str | None = None, class_id: int | None = None
+) -> dict[str, object]:
     return {
         "dataset_number": number,
         "part": part.value,
-        "column_name": None,
-        "column_class_id": None,
+        "column_name": None if column_name is None else bindable(column_name),
+        "column_class_id": class_id,
         "text": bindable(text.replace("\0", " ")),
     }

@@ -44,9 +44,12 @@ class SqlRegistrations:
             for row in self._session.read(statement.where(table.c.source == source))
         }
 
-    def register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
+    def register(
+        self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None
+    ) -> list[Registered]:
         """Add or update. Of one address described twice in a batch, the last holds and the first is answered for."""
         last = {each.ref.address: each for each in described}
+        self._keep({address: each for address, each in (manifests or {}).items() if address in last})
         drafts = self._drafts(list(last.values()))
         changed = [each for each in drafts.values() if each.outcome != "unchanged"]
         if changed:
@@ -65,7 +68,7 @@ class SqlRegistrations:
 
     def annotate(self, address: Address, manifest: Manifest) -> Registered:
         """Keep a manifest for a registered address and apply it."""
-        session, table = self._session, tables.manifests
+        session = self._session
         row = session.read(SELECT.where(_datasets.c.address == str(address))).one_or_none()
         if row is None:
             raise DatasetNotFound(f"no dataset is registered at {address}", hint="crawl its source first")
@@ -80,11 +83,26 @@ class SqlRegistrations:
         source = load_sources(session, address.source)[address.source].source
         each = draft(stored, row, manifest=manifest, source=source, is_restated=row.manifest != dump_manifest(manifest))
         if each.outcome != "unchanged":
-            session.write(delete(table).where(table.c.address == str(address)))
-            kept = {"address": str(address), "document": dump_manifest(manifest), "epoch": session.next_epoch}
-            session.write(insert(table), [kept])
+            self._keep({address: manifest})
             write_drafts(session, [each])
         return each.result
+
+    def _keep(self, manifests: Mapping[Address, Manifest]) -> None:
+        """Keep manifests for their addresses; those that are kept already are not written."""
+        session, table = self._session, tables.manifests
+        stated = {str(address): dump_manifest(manifest) for address, manifest in manifests.items()}
+        if not stated:
+            return
+        among = session.dialect.among(table.c.address, stated)
+        kept = {
+            row.address: row.document for row in session.read(select(table.c.address, table.c.document).where(among))
+        }
+        news = {address: document for address, document in stated.items() if kept.get(address) != document}
+        if news:
+            session.write(delete(table).where(session.dialect.among(table.c.address, news)))
+            epoch = session.next_epoch
+            values = [{"address": each, "document": document, "epoch": epoch} for each, document in news.items()]
+            session.write(insert(table), values)
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
         """Set their state; adds an outbox event for those that became gone, or came back."""

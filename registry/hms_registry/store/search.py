@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, true, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, union_all
 
 from hms_registry.domain.datasets import DatasetId, DatasetState
 from hms_registry.domain.decisions import Hit, Page, Visibility
@@ -31,7 +31,8 @@ MAX_TEXT: Final = 2_000
 _datasets, _entries, _names = tables.datasets, tables.search_entries, tables.search_names
 _EXACT_SCORE = -1
 _CANDIDATES = 200
-_NEAR = 0.6
+_SHORT = 5  # such a name may share no three letters with what it is nearly
+_FAR = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,39 +146,45 @@ class SqlSearch:
         return {each: tuple(parts) or ("name",) for each, parts in in_order.items()}
 
     def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
-        """Names that are nearly *name*, among those that may be found: by shared trigrams, then by difference."""
+        """Names that are nearly *name*, among those that may be found: candidates share trigrams with it, or are as
+        short as it is; the least different of them come first."""
         folded = fold(name[:MAX_TEXT]).strip()
-        table = _datasets
-        statement = select(table.c.source, table.c.trino_schema, table.c.trino_table).where(self._may_find(visible))
-        if len(folded) < 3:
-            close: ColumnElement[bool] = func.length(table.c.trino_table) <= len(folded) + 2
-            statement = statement.where(close if folded else ~true()).order_by(table.c.address)
-        else:
-            near = self._session.dialect.resembling(folded)
-            best = (
-                select(_names.c.dataset_number.label("number"), func.max(near.c.weight).label("weight"))
-                .join_from(near, _names, _names.c.id == near.c.name_id)
-                .group_by(_names.c.dataset_number)
-                .subquery()
-            )
-            statement = statement.join(best, best.c.number == table.c.number).order_by(
-                best.c.weight.desc(), table.c.address
-            )
-        rows = self._session.read(statement.limit(_CANDIDATES))
+        if not folded:
+            return []
+        written, table = _last_part(folded), _datasets
+        near = self._session.dialect.resembling(folded)
+        best = (
+            select(_names.c.dataset_number.label("number"), func.max(near.c.weight).label("weight"))
+            .join_from(near, _names, _names.c.id == near.c.name_id)
+            .group_by(_names.c.dataset_number)
+            .subquery()
+        )
+        is_candidate: ColumnElement[bool] = best.c.number.is_not(None)
+        if len(written) < _SHORT:
+            is_candidate = or_(is_candidate, func.length(table.c.trino_table) <= len(written) + 1)
+        rows = self._session.read(
+            select(table.c.source, table.c.trino_schema, table.c.trino_table)
+            .outerjoin_from(table, best, best.c.number == table.c.number)
+            .where(self._may_find(visible), is_candidate)
+            .order_by(func.coalesce(best.c.weight, 0).desc(), table.c.address)
+            .limit(_CANDIDATES)
+        )
         names = [TrinoName(row.source, row.trino_schema, row.trino_table) for row in rows]
-        scored = [(_likeness(folded, each), each) for each in names]
-        scored.sort(key=lambda pair: (-pair[0], pair[1]))
-        return [each for likeness, each in scored if likeness >= _NEAR][:limit]
+        scored = sorted((_difference(written, each.table), _difference(folded, _plain(each)), each) for each in names)
+        return [each for by_table, _, each in scored if by_table <= _FAR][:limit]
 
 
-def _likeness(folded: str, name: TrinoName) -> float:
-    """Compare with the whole name, and table with table: a wrong schema must not hide a right table."""
+def _last_part(folded: str) -> str:
+    """Return the table of a name as written: one schema in common makes no two tables alike."""
     try:
-        table = split_name(folded)[-1]
+        return split_name(folded)[-1]
     except SettingsInvalid:
-        table = folded
-    whole = f"{name.catalog}.{name.schema}.{name.table}"
-    return max(
-        SequenceMatcher(None, folded, whole, autojunk=False).ratio(),
-        SequenceMatcher(None, table, name.table, autojunk=False).ratio(),
-    )
+        return folded
+
+
+def _plain(name: TrinoName) -> str:
+    return f"{name.catalog}.{name.schema}.{name.table}"
+
+
+def _difference(one: str, other: str) -> float:
+    return 1 - SequenceMatcher(None, one, other, autojunk=False).ratio()

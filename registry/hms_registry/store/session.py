@@ -52,7 +52,7 @@ class Session:
         """
         if not self._writes:
             raise RuntimeError("this unit only reads: make it with unit(writes=True)")
-        return self._connection.execute(statement, None if rows is None else [dict(row) for row in rows])
+        return self._connection.execute(statement, rows)
 
     def index(self, numbers: Sequence[int]) -> None:
         """Put the search entries of datasets into the index."""

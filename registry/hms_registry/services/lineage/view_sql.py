@@ -1,29 +1,24 @@
 """The SQL of a view as a tree, within bounds: a view's text is somebody else's input.
 
-sqlglot tries a type before it tries a function, so `date(date(...))` and its like cost it twice the work a
-level: twenty levels are a minute. `parse_view` therefore estimates the work from the tokens, which are cheap and
-linear, and refuses before parsing what would not end in about a second.
+Before it parses, `parse_view` estimates the work from the tokens (`sql_work`), and refuses what would not end in about
+a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import SqlglotError
-from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from hms_registry.errors import SqlInvalid, SqlRefused
+from hms_registry.sql_work import PARSER_BREAKS, estimated_work
 
 MAX_BYTES = 256_000
 MAX_WORK = 50_000
 DIALECTS = frozenset({"sqlite", "postgres", "hive", "trino"})
 
-_OPENERS = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.LT})
-_CLOSERS = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _QUERY_STARTS = frozenset(
     {TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN, TokenType.FROM, TokenType.TABLE}
 )
@@ -58,36 +53,17 @@ def parse_view(sql: str, *, dialect: str) -> ViewQuery:
     try:
         tokens = _one_statement(spoken.tokenize(sql))
         head, body = _split(tokens)
-        if estimated_work(body) > MAX_WORK:
+        if estimated_work(body, most=MAX_WORK) > MAX_WORK:
             raise SqlRefused("the SQL of the view is too large or too nested", hint=_HINT)
         trees = spoken.parser().parse(body, sql)
         columns = _columns(spoken, head, sql)
-    except SqlglotError:
+    except PARSER_BREAKS:
         raise SqlInvalid("the SQL of the view does not parse", hint=_HINT) from None
     except RecursionError:
         raise SqlRefused("the SQL of the view is nested too deep", hint=_HINT) from None
     if len(trees) != 1 or not isinstance(trees[0], exp.Query | exp.Values):
         raise SqlRefused("the view is not one query", hint=_HINT)
     return ViewQuery(query=trees[0], columns=columns)
-
-
-def estimated_work(tokens: Sequence[Token]) -> int:
-    """Estimate what parsing costs, in tokens: a bracket after a word for a type multiplies what is inside."""
-    work, weight = 0, 1
-    openers: list[bool] = []
-    for at, token in enumerate(tokens):
-        kind = token.token_type
-        if kind in _OPENERS:
-            is_typed = at > 0 and tokens[at - 1].token_type in Parser.TYPE_TOKENS
-            if is_typed or kind is not TokenType.LT:
-                openers.append(is_typed)
-                weight *= 4 if is_typed else 1
-        elif kind in _CLOSERS and openers:
-            weight //= 4 if openers.pop() else 1
-        work += weight
-        if work > MAX_WORK:
-            break
-    return work
 
 
 def _one_statement(tokens: list[Token]) -> list[Token]:

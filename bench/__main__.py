@@ -1,0 +1,66 @@
+"""`python -m bench [NAME ...] [--json]`: run the figures, print one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench import crawls, joins, lists, starts
+from bench.figures import Figure, Unequal, table
+from bench.stores import Workshop
+
+BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
+    "help": starts.help_text,
+    "first-answer": starts.first_answer,
+    "join": joins.join,
+    "http": joins.over_http,
+    "deciding": lists.deciding,
+    "search": lists.searching,
+    "recrawl": crawls.recrawl,
+    "first-crawl": crawls.first_crawl,
+    "memory": crawls.memory,
+}
+
+
+def main() -> int:
+    """Run what was named, or all; 0 = both sides' answers were equal, whether or not a target was met."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHES)}; none = all")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.names) - BENCHES.keys())
+    if unknown:
+        parser.error(f"there is no {unknown[0]}: choose from {', '.join(BENCHES)}")
+    start = time.monotonic()
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="hms-dta-bench-") as folder:
+        workshop = Workshop(Path(folder))
+        for name in asked.names or BENCHES:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            try:
+                figures += BENCHES[name](workshop)
+            except Unequal as error:
+                print(f"{name}: the answers differ: {error}", file=sys.stderr)
+                return 1
+    seconds = time.monotonic() - start
+    if asked.json:
+        print(json.dumps({"machine": _machine(), "seconds": seconds, "figures": [f.as_dict() for f in figures]}))
+    else:
+        missed = sum(figure.verdict == "missed" for figure in figures)
+        print(f"{_machine()}; load {os.getloadavg()[0]:.1f}; {seconds:.0f} s; {missed} missed\n\n{table(figures)}")
+    return 0
+
+
+def _machine() -> str:
+    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The process that serves the registry over HTTP: on loopback, until it is told to stop, and then with nothing left."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from socket import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+
+from hms_registry.app import make_app
+from hms_registry.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from hms_registry.bootstrap import Registry
+
+_GRACE_S = 3
+
+
+class _Server(uvicorn.Server):
+    """A server that lets running queries go on for a moment when it is stopped, and then ends them."""
+
+    def __init__(self, registry: Registry, *, host: str, port: int) -> None:
+        self._registry = registry
+        # Beyond the moment that they are given: whoever asked is then told that the query was ended.
+        wait = 2 * _GRACE_S
+        app = make_app(registry)
+        super().__init__(
+            uvicorn.Config(
+                app, host=host, port=port, log_level="info", server_header=False, timeout_graceful_shutdown=wait
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        ending = asyncio.create_task(self._end_queries())
+        await super().shutdown(sockets)
+        ending.cancel()
+
+    async def _end_queries(self) -> None:
+        await asyncio.sleep(_GRACE_S)
+        await run_in_threadpool(self._registry.sql.close)
+
+
+def run(registry: Registry, *, host: str, port: int) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        SettingsInvalid: *host* is not a loopback address.
+    """
+    if host != "localhost" and not _is_loopback(host):
+        raise SettingsInvalid(
+            f"{host} is reachable from other machines", hint="this release serves loopback only: --host 127.0.0.1"
+        )
+    registry.sql.start_children()
+    _Server(registry, host=host, port=port).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
