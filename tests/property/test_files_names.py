@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hms_files.grouping import PUBLIC, Columns, Group, group, name_groups
 from hms_files.listing import Entry
+from hms_formats.grouping import PUBLIC, Columns, Group, group, name_groups
 
 _FOLDER = st.sampled_from(["a", "b", "public", "a.csv", "k=1", "k=2", "lake", "B"])
 _FILE = st.sampled_from(
@@ -35,9 +37,9 @@ class Blind:
         """Return nothing."""
         return None
 
-    def is_table(self, entry: Entry) -> bool:
+    def documents(self, entries: Sequence[Entry]) -> frozenset[str]:
         """Believe the suffix."""
-        return True
+        return frozenset()
 
 
 def _is_possible(paths: set[str]) -> bool:

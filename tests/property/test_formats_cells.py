@@ -69,7 +69,13 @@ def test_any_text_survives_a_file(tmp_path: Path, rows: list[tuple[str, str, str
     (tmp_path / "t.csv").write_bytes(content)
     kind = detect("t.csv")
     assert kind is not None
-    file = Piece(name="t.csv", size=len(content), kind=kind, open=partial(pa.OSFile, str(tmp_path / "t.csv")))
+    file = Piece(
+        name="t.csv",
+        size=len(content),
+        kind=kind,
+        open=partial(pa.OSFile, str(tmp_path / "t.csv")),
+        look=partial(pa.OSFile, str(tmp_path / "t.csv")),
+    )
     options = TextOptions(delimiter=",", has_header=True, encoding="utf-8")
     schema = inspect_delimited(file, options).schema
 

@@ -27,7 +27,9 @@ def piece(folder: Path, content: bytes, name: str) -> Piece:
     path.write_bytes(content)
     kind = detect(name)
     assert kind is not None
-    return Piece(name=name, size=len(content), kind=kind, open=partial(pa.OSFile, str(path)))
+    return Piece(
+        name=name, size=len(content), kind=kind, open=partial(pa.OSFile, str(path)), look=partial(pa.OSFile, str(path))
+    )
 
 
 def parquet_bytes() -> bytes:

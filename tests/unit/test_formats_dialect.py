@@ -23,7 +23,9 @@ def piece(folder: Path, content: bytes, name: str = "t.csv") -> Piece:
     path.write_bytes(content)
     kind = detect(name)
     assert kind is not None
-    return Piece(name=name, size=len(content), kind=kind, open=partial(pa.OSFile, str(path)))
+    return Piece(
+        name=name, size=len(content), kind=kind, open=partial(pa.OSFile, str(path)), look=partial(pa.OSFile, str(path))
+    )
 
 
 def read(file: Piece, options: TextOptions | None = None) -> list[dict[str, object]]:

@@ -93,7 +93,13 @@ def test_nan_compares_as_in_trino_whatever_the_statistics_say(tmp_path: Path, op
     pq.write_table(pa.table({"x": values}), tmp_path / "t.parquet", row_group_size=2)
     kind = detect("t.parquet")
     assert kind is not None
-    file = Piece(name="t.parquet", size=1, kind=kind, open=partial(pa.OSFile, str(tmp_path / "t.parquet")))
+    file = Piece(
+        name="t.parquet",
+        size=1,
+        kind=kind,
+        open=partial(pa.OSFile, str(tmp_path / "t.parquet")),
+        look=partial(pa.OSFile, str(tmp_path / "t.parquet")),
+    )
     compare = {"=": "__eq__", "<>": "__ne__", "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
 
     for literal in (5.0, 0.0, 3.0):
@@ -113,7 +119,13 @@ def test_row_groups_that_cannot_match_are_not_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"n": list(range(10_000))}), tmp_path / "t.parquet", row_group_size=100)
     kind = detect("t.parquet")
     assert kind is not None
-    file = Piece(name="t.parquet", size=1, kind=kind, open=partial(pa.OSFile, str(tmp_path / "t.parquet")))
+    file = Piece(
+        name="t.parquet",
+        size=1,
+        kind=kind,
+        open=partial(pa.OSFile, str(tmp_path / "t.parquet")),
+        look=partial(pa.OSFile, str(tmp_path / "t.parquet")),
+    )
 
     batches = list(read_parquet(file, ["n"], [where("n", Operator.EQ, 4242)], batch_rows=1000))
 

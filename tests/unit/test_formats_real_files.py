@@ -28,7 +28,13 @@ def piece(path: Path) -> Piece:
     """Return a file as a piece."""
     kind = detect(path.name)
     assert kind is not None
-    return Piece(name=path.name, size=path.stat().st_size, kind=kind, open=partial(pa.OSFile, str(path)))
+    return Piece(
+        name=path.name,
+        size=path.stat().st_size,
+        kind=kind,
+        open=partial(pa.OSFile, str(path)),
+        look=partial(pa.OSFile, str(path)),
+    )
 
 
 def schema_of(name: str) -> dict[str, str]:
