@@ -64,11 +64,13 @@ def draft(
     manifest: Manifest | None,
     source: Source,
     is_restated: bool = False,
+    keeps_state: bool = False,
 ) -> Draft:
     """Compare *described*, under its manifest, with the row that is there.
 
     Args:
         is_restated: the manifest is another than the one that the row is under.
+        keeps_state: nobody looked at the store: what is gone stays gone.
     """
     merged = merge(described, manifest, source)
     schema = merged.described
@@ -86,7 +88,7 @@ def draft(
         return Draft(
             id=identity, row=None, merged=merged, source=source, values=values, version=1, outcome="new", has_news=True
         )
-    if is_restated:
+    if keeps_state:
         values["state"] = row.state
     is_same = not is_restated and all(row._mapping[key] == value for key, value in values.items())
     return Draft(
