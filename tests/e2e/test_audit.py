@@ -66,4 +66,3 @@ def test_a_query_is_recorded_without_its_literals(home: Path) -> None:
     hms(home, "query", "SELECT tons FROM lake.locks.calls WHERE tons = 424242", "--as", "role:analyst")
 
     assert "424242" not in json.dumps(latest(home))
-
