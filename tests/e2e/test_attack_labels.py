@@ -16,6 +16,7 @@ from hms_registry.bootstrap import Registry, make_home, now
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.names import Address
+from hms_registry.errors import HmsError
 from hms_registry.services.ingest import ingest
 from hms_registry.services.manifest import parse_manifest
 
@@ -182,3 +183,36 @@ def test_a_stricter_manifest_holds_though_the_data_changed_with_it(attacked: Att
         )
         or not attacked.decide("lake", "own", "t").may_find
     )
+
+
+def test_a_view_that_was_redefined_since_the_crawl_is_not_read(attacked: Attacked) -> None:
+    """Its labels are those of what it was: it is read again once a crawl has seen what it is."""
+    assert attacked.ask("SELECT cases FROM db.public.weekly") == [{"cases": "n"}]
+    attacked.sql("DROP VIEW weekly; CREATE VIEW weekly AS SELECT week, ssn AS cases FROM patients;")
+
+    with pytest.raises(HmsError) as raised:
+        attacked.ask("SELECT cases FROM db.public.weekly")
+
+    assert "crawl db again" in raised.value.hint
+
+
+def test_a_view_over_a_view_that_was_redefined_is_not_read(attacked: Attacked) -> None:
+    """The same, one view further down."""
+    attacked.sql("CREATE VIEW top AS SELECT cases FROM weekly;")
+    attacked.crawl()
+    attacked.sql("DROP VIEW weekly; CREATE VIEW weekly AS SELECT week, ssn AS cases FROM patients;")
+
+    with pytest.raises(HmsError) as raised:
+        attacked.ask("SELECT cases FROM db.public.top")
+
+    assert "crawl db again" in raised.value.hint
+
+
+def test_a_table_that_became_a_view_is_not_read(attacked: Attacked) -> None:
+    """A public table is dropped, and a view over patients takes its name."""
+    attacked.sql("DROP TABLE flu; CREATE VIEW flu AS SELECT week, ssn AS cases FROM patients;")
+
+    with pytest.raises(HmsError) as raised:
+        attacked.ask("SELECT cases FROM db.public.flu")
+
+    assert "crawl db again" in raised.value.hint
