@@ -216,3 +216,25 @@ def test_a_table_that_became_a_view_is_not_read(attacked: Attacked) -> None:
         attacked.ask("SELECT cases FROM db.public.flu")
 
     assert "crawl db again" in raised.value.hint
+
+
+_DECLASSIFIED = {
+    "dataset": "name: weekly\nsource: {location}\nprivacy_tier: PUBLIC\ndeclassify: true\n",
+    "column": "name: weekly\nsource: {location}\nschema: [{{cases: {{declassify: true}}}}]\n",
+}
+
+
+@pytest.mark.parametrize("what", _DECLASSIFIED)
+def test_a_declassified_view_that_is_defined_anew_is_not_declassified(attacked: Attacked, what: str) -> None:
+    """A steward declassified counts; the owner puts names in their place, under the same columns."""
+    manifest = _DECLASSIFIED[what].format(location=attacked.table("weekly"))
+    attacked.ingest(manifest)
+    assert attacked.decide("db", "public", "weekly").mask("cases") is Mask.NONE
+    attacked.sql("DROP VIEW weekly; CREATE VIEW weekly AS SELECT week, ssn AS cases FROM patients;")
+
+    attacked.crawl()
+
+    assert attacked.decide("db", "public", "weekly").mask("cases") is Mask.NULL
+    assert any("defined anew" in finding for finding in attacked.dataset("db", "public", "weekly").findings)
+    attacked.ingest(manifest)
+    assert attacked.decide("db", "public", "weekly").mask("cases") is Mask.NONE

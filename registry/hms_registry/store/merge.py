@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
-from hms_registry.domain.datasets import DescribedDataset
+from hms_registry.domain.datasets import DatasetKind, DescribedDataset
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.sources import Source
 from hms_registry.errors import SettingsInvalid
@@ -46,11 +46,19 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
     """
     if manifest is None:
         return Merged(described=described, owner=described.owner or source.owner, tags=source.tags)
+    findings: tuple[str, ...] = ()
+    if (
+        manifest.declassifies
+        and described.ref.kind is DatasetKind.VIEW
+        and manifest.definition != described.ref.locator
+    ):
+        manifest = _classified(manifest)
+        findings = ("it was declassified, and defined anew since: ingest its manifest again to declassify this one",)
     placed, unknown = _place(manifest.columns, described.columns)
     columns = tuple(
         _state(column, placed[at]) if at in placed else column for at, column in enumerate(described.columns)
     )
-    findings = tuple(f"the manifest states something of column {lost.name}, which is not there" for lost in unknown)
+    findings += tuple(f"the manifest states something of column {lost.name}, which is not there" for lost in unknown)
     return Merged(
         described=replace(
             described,
@@ -68,6 +76,11 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
         stated=frozenset(placed),
         lost=unknown,
     )
+
+
+def _classified(manifest: Manifest) -> Manifest:
+    columns = tuple(replace(column, is_declassified=False) for column in manifest.columns)
+    return replace(manifest, is_declassified=False, columns=columns)
 
 
 def check_columns(described: DescribedDataset, manifest: Manifest) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import delete, insert, select, update
 
-from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SourceNotFound
@@ -80,6 +81,8 @@ class SqlRegistrations:
             observation=row.observation,
         )
         check_columns(stored, manifest)
+        if manifest.declassifies and stored.ref.kind is DatasetKind.VIEW:
+            manifest = replace(manifest, definition=stored.ref.locator)
         source = load_sources(session, address.source)[address.source].source
         is_restated = row.manifest != dump_manifest(manifest)
         each = draft(stored, row, manifest=manifest, source=source, is_restated=is_restated, keeps_state=is_restated)
