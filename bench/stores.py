@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,9 +72,21 @@ class Workshop:
             home = self.folder / f"{kind}-{size}"
             make_home(home, url="file:lake" if kind == "files" else "sqlite:///store.db", kind=kind)
             (fill_files if kind == "files" else fill_tables)(home, size)
-            told = output_of([sys.executable, "-m", "bench.crawl_once", str(home)])
-            self._crawls[kind, size] = FirstCrawl(**json.loads(told))
+            self._crawls[kind, size] = _first_crawl(home)
         return self._crawls[kind, size]
+
+
+def _first_crawl(home: Path) -> FirstCrawl:
+    start = time.perf_counter()
+    with subprocess.Popen(hms_dta("--home", str(home), "crawl", "--json"), stdout=subprocess.PIPE) as crawl:
+        assert crawl.stdout is not None
+        told = json.loads(crawl.stdout.read())
+        _, status, used = os.wait4(crawl.pid, 0)
+        crawl.returncode = os.waitstatus_to_exitcode(status)
+    (report,) = told["crawls"]
+    if not report["ok"]:
+        raise RuntimeError(f"the crawl of {home.name} failed: {report}")
+    return FirstCrawl(time.perf_counter() - start, used.ru_maxrss, report["listed"])
 
 
 def make_home(home: Path, *, url: str, kind: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from hms_federation.refusals import shown
+from hms_federation.refusals import invalid, shown
 from hms_registry.errors import SqlInvalid, SqlRefused
 
 MAX_BYTES = 100_000
@@ -90,6 +92,8 @@ def _parse(sql: str) -> exp.Expr:
     tree: exp.Expr = statements[0]
     for node in list(tree.walk()):
         name = node.args.get("this")
+        if isinstance(node, exp.Array):
+            raise invalid(node, "an array is written ARRAY[...]")
         if name == _ARRAY:
             node.replace(exp.Array(expressions=node.expressions))
         elif isinstance(name, str) and name.startswith(_MARK):
@@ -121,7 +125,7 @@ def _check_is_query(tokens: list[Token]) -> None:
     if tokens[0].token_type == TokenType.WITH:
         # The statement behind the queries of WITH: the word after a closing parenthesis that is no comma and no AS.
         depth = 0
-        for token, after in zip(tokens, tokens[1:], strict=False):
+        for token, after in pairwise(tokens):
             depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
             if depth == 0 and token.token_type == TokenType.R_PAREN and after.token_type not in _IN_WITH:
                 words.append(after)

@@ -18,6 +18,7 @@ from hms_registry.domain.datasets import (
 )
 from hms_registry.domain.names import Address
 from hms_sqlite.config import SqliteConfig
+from hms_sqlite.definitions import locator_of, read_locator
 from hms_sqlite.schema import Reference, TableInfo, read_references, read_tables
 from hms_sqlite.session import Snapshot
 from hms_sqlite.stamps import table_stamp
@@ -33,7 +34,7 @@ def ref_of(config: SqliteConfig, snapshot: Snapshot, table: TableInfo) -> Datase
         address=Address(config.source, SCHEMA, table.name),
         kind=DatasetKind.VIEW if table.kind == "view" else DatasetKind.TABLE,
         stamp=table_stamp(table, typed_columns(snapshot, table)),
-        locator=table.name,
+        locator=locator_of(table.name, table.definition),
     )
 
 
@@ -42,12 +43,12 @@ def describe_all(
 ) -> Iterator[DescribedDataset | Failure]:
     """Yield one result for each ref."""
     connection = snapshot.connection
-    names = [ref.locator for ref in refs]
+    names = [read_locator(ref.locator)[0] for ref in refs]
     tables = {table.name: table for table in read_tables(connection, names)}
     references = read_references(connection, [name for name in names if name in tables])
     targets = _targets(connection, references)
-    for ref in refs:
-        table = tables.get(ref.locator)
+    for ref, name in zip(refs, names, strict=True):
+        table = tables.get(name)
         if table is None:
             yield Failure(subject=str(ref.address), reason="it is not there any more", address=ref.address)
         elif table.columns is None:

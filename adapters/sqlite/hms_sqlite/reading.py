@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -14,6 +15,7 @@ from hms_registry.domain.names import always_quoted
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import Scan, ScanRequest
 from hms_sqlite.config import SqliteConfig
+from hms_sqlite.definitions import read_locator
 from hms_sqlite.predicates import Pushed, push
 from hms_sqlite.schema import TableInfo, read_tables
 from hms_sqlite.session import connect, scan_failed, stop_after
@@ -39,15 +41,25 @@ def plan_scan(config: SqliteConfig, request: ScanRequest) -> Scan:
 
 
 def _table(config: SqliteConfig, request: ScanRequest) -> TableInfo:
-    name = request.ref.locator
     with closing(connect(config)) as connection, scan_failed(str(request.ref.address)):
         stop_after(connection, request.deadline_s)
-        table = next(read_tables(connection, [name]), None)
+        table = _find(config, connection, request)
     known = {column.name for column in table.columns or ()} if table else set()
     missing = [column for column in request.columns if column not in known]
     if table is None or missing:
         fact = f"has no column {missing[0]!r}" if table and missing else "is not there"
         raise ScanFailed(f"{request.ref.address} {fact} any more", hint=f"crawl {config.source} again")
+    return table
+
+
+def _find(config: SqliteConfig, connection: sqlite3.Connection, request: ScanRequest) -> TableInfo | None:
+    """Find the table or view; it must be what it was when it was labelled."""
+    name, definition = read_locator(request.ref.locator)
+    table = next(read_tables(connection, [name]), None)
+    if table is not None and table.definition != definition:
+        raise ScanFailed(
+            f"{request.ref.address} was defined anew since it was registered", hint=f"crawl {config.source} again"
+        )
     return table
 
 
@@ -73,6 +85,8 @@ def _batches(config: SqliteConfig, request: ScanRequest, sql: str, pushed: Pushe
     cancel = request.cancel
     with closing(connect(config)) as connection, scan_failed(what):
         stop_after(connection, request.deadline_s, cancel.is_set if cancel is not None else lambda: False)
+        connection.execute("BEGIN")
+        _find(config, connection, request)
         cursor = connection.execute(sql, pushed.values)
         while rows := cursor.fetchmany(request.batch_rows):
             if cancel is not None and cancel.is_set():

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final, Literal, NamedTuple
 
+from hms_sqlite.definitions import definition_of
+
 TABLES: Final = """
 SELECT s.name, s.type, coalesce(s.sql, ''), l.type, l.wr, l.strict
 FROM sqlite_schema AS s JOIN pragma_table_list AS l ON l.schema = 'main' AND l.name = s.name
@@ -48,6 +50,7 @@ class TableInfo:
     Attributes:
         columns: None where SQLite cannot tell: a broken view, or a virtual table whose module is not there.
         rows: estimate that ANALYZE left.
+        definition: of a view: a digest of its SQL and of that of the views it reads; else empty.
     """
 
     name: str
@@ -57,6 +60,7 @@ class TableInfo:
     is_strict: bool
     columns: tuple[ColumnInfo, ...] | None = None
     rows: int | None = None
+    definition: str = ""
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -81,7 +85,9 @@ def read_tables(connection: sqlite3.Connection, names: Sequence[str] | None = No
         names: only these; None = all.
     """
     wanted = None if names is None else set(names)
-    found = [row for row in connection.execute(TABLES) if wanted is None or row[0] in wanted]
+    every = connection.execute(TABLES).fetchall()
+    views = {name.lower(): sql for name, kind, sql, *_ in every if kind == "view"}
+    found = [row for row in every if wanted is None or row[0] in wanted]
     rows = _statistics(connection)
     for at in range(0, len(found), _CHUNK):
         chunk = found[at : at + _CHUNK]
@@ -95,6 +101,7 @@ def read_tables(connection: sqlite3.Connection, names: Sequence[str] | None = No
                 is_strict=bool(strict),
                 columns=columns.get(name),
                 rows=rows.get(name),
+                definition=definition_of(name, views) if kind == "view" else "",
             )
 
 

@@ -45,7 +45,8 @@ def table_stamp(table: TableInfo, types: Sequence[Typed]) -> Stamp:
     Rows alone do not change it, as long as a sample still has the types it had.
     """
     shape = [tuple(column) for column in table.columns] if table.columns is not None else "unknown"
-    return Stamp(_digest([table.name, table.kind, table.sql, shape, [typed.trino for typed in types], table.rows]))
+    sql = table.definition or table.sql
+    return Stamp(_digest([table.name, table.kind, sql, shape, [typed.trino for typed in types], table.rows]))
 
 
 def _digest(parts: Sequence[object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 160
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# What json.dumps leaves as it is, and a terminal obeys.
+_UNSEEN = re.compile(f"[\x7f-\x9f\ud800-\udfff{''.join(sorted(_BIDI))}]")
 
 
 def console() -> Console:
@@ -37,8 +41,12 @@ def inert(text: str) -> str:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    """Print one JSON document, inert on a terminal: what it escapes is the same text to a program."""
+    sys.stdout.write(_inert_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)) + "\n")
+
+
+def _inert_json(document: str) -> str:
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -64,7 +72,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
 def print_error(error: HmsError, *, as_json: bool) -> None:
     """Print an error to stderr: the fact, and the next step."""
     if as_json:
-        sys.stderr.write(json.dumps(error.as_dict(), ensure_ascii=False) + "\n")
+        sys.stderr.write(_inert_json(json.dumps(error.as_dict(), ensure_ascii=False)) + "\n")
         return
     sys.stderr.write(f"error: {inert(error.message)}\n")
     for line in error.hint.splitlines():

@@ -30,6 +30,8 @@ class Manifest:
         name: a title for people and search; the address stays what the store says.
         source: the location as written, e.g. `s3://raw-bucket/lock_passages_2024.csv` or a path.
         is_declassified: a steward states that the labels of its origins do not follow it here.
+        definition: kept by the catalogue, never written by a person: the locator of the view as it was declassified.
+            A view that is defined anew is another, which nobody declassified.
     """
 
     name: str
@@ -42,3 +44,9 @@ class Manifest:
     privacy_tier: PrivacyTier | None = None
     is_declassified: bool = False
     columns: tuple[ManifestColumn, ...] = field(default=())
+    definition: str = ""
+
+    @property
+    def declassifies(self) -> bool:
+        """True if it says of the dataset or of a column that its origins' labels do not follow."""
+        return self.is_declassified or any(column.is_declassified for column in self.columns)

@@ -62,7 +62,8 @@ def ingest(
             if ref is not None:
                 described = _describe(adapter, ref)
                 described = replace(described, location=withheld(source.name, described.location))
-                return _register(source, described, manifest, catalogue=catalogue, subject=subject, now=now)
+                kept = replace(manifest, source=withheld(source.name, manifest.source))
+                return _register(source, described, kept, catalogue=catalogue, subject=subject, now=now)
         finally:
             adapter.close()
     raise LocationOutsideSource(

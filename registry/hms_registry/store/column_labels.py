@@ -53,7 +53,7 @@ class ColumnEdges:
 def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) -> dict[Node, ColumnLabels]:
     """Label the columns of the datasets of one component; the datasets themselves are done."""
     if len(group) == 1 and not walk.upstreams[group[0]]:
-        return _label_plain(walk.facts[group[0]], walk.done[group[0]].privacy_tier, walk.mentions)
+        return _label_plain(walk.facts[group[0]], walk.done[group[0]], walk.mentions)
     names = {each: list(walk.facts[each].columns) for each in group}
     for each in group:
         for upstream in walk.upstreams[each]:
@@ -70,13 +70,15 @@ def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) ->
     return result
 
 
-def _label_plain(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> dict[Node, ColumnLabels]:
+def _label_plain(facts: Facts, labels: DatasetLabels, mentions: frozenset[str]) -> dict[Node, ColumnLabels]:
     """Label the columns of a dataset that comes from nothing: nearly all of them, so it takes the short way."""
+    lost = tuple(sorted(_lost(facts, labels), key=_order))
     return {
         (facts.id, name): ColumnLabels(
             name=name if name in mentions else "",
             tags=column.tags,
-            privacy_tier=tier if column.tier is None else column.tier,
+            privacy_tier=labels.privacy_tier if column.tier is None else column.tier,
+            origins=() if column.is_stated else lost,
         )
         for name, column in facts.columns.items()
     }
@@ -124,7 +126,18 @@ def _handed(
             column = result.get((dataset_id, name)) or _find(labels, name)
             handed[bare(labels), replace(column, origins=())] = None
             handed.update(dict.fromkeys(column.origins))
+    for dataset_id, name in members:
+        if not walk.facts[dataset_id].columns[name].is_stated:
+            handed.update(dict.fromkeys(_lost(walk.facts[dataset_id], walk.done[dataset_id])))
     return list(handed)
+
+
+def _lost(facts: Facts, labels: DatasetLabels) -> Iterator[Origin]:
+    """Yield what was said of columns that are not there any more, with their names, whether or not a policy has them:
+    nothing finds such a dataset by that name when a policy begins to mention it."""
+    for name, said in facts.lost.items():
+        tier = labels.privacy_tier if said.tier is None else said.tier
+        yield bare(labels), ColumnLabels(name=name, tags=said.tags, privacy_tier=tier)
 
 
 def _find(labels: DatasetLabels, name: str) -> ColumnLabels:

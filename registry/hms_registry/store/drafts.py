@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, bindparam, insert, select, update
 
-from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset
+from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
@@ -64,11 +64,13 @@ def draft(
     manifest: Manifest | None,
     source: Source,
     is_restated: bool = False,
+    keeps_state: bool = False,
 ) -> Draft:
     """Compare *described*, under its manifest, with the row that is there.
 
     Args:
         is_restated: the manifest is another than the one that the row is under.
+        keeps_state: nobody looked at the store: what is gone stays gone.
     """
     merged = merge(described, manifest, source)
     schema = merged.described
@@ -86,8 +88,11 @@ def draft(
         return Draft(
             id=identity, row=None, merged=merged, source=source, values=values, version=1, outcome="new", has_news=True
         )
-    if is_restated:
+    if keeps_state:
         values["state"] = row.state
+    # Another view under the same name: what was said of the first may not hold of it.
+    is_redefined = described.ref.kind is DatasetKind.VIEW and values["locator"] != row.locator
+    is_other = values["described"] != row.described or values["schema_hash"] != row.schema_hash
     is_same = not is_restated and all(row._mapping[key] == value for key, value in values.items())
     return Draft(
         id=DatasetId(row.id),
@@ -97,7 +102,7 @@ def draft(
         values=values,
         version=row.version + (values["schema_hash"] != row.schema_hash),
         outcome="unchanged" if is_same else "changed",
-        has_news=is_restated or values["described"] != row.described or values["schema_hash"] != row.schema_hash,
+        has_news=is_restated or is_redefined or is_other,
     )
 
 

@@ -50,8 +50,13 @@ def current_mentions(session: Session) -> frozenset[str]:
 def facts_of(dataset_id: DatasetId, merged: Merged, source: Source) -> Facts:
     """Gather what labels are made of. Columns that share a first segment are one column, under all their labels."""
     columns: dict[str, ColumnFacts] = {}
-    for column in merged.described.columns:
-        own = ColumnFacts(tags=column.tags, tier=column.privacy_tier, is_declassified=column.is_declassified)
+    for at, column in enumerate(merged.described.columns):
+        own = ColumnFacts(
+            tags=column.tags,
+            tier=column.privacy_tier,
+            is_declassified=column.is_declassified,
+            is_stated=at in merged.stated,
+        )
         known = columns.get(column.name)
         columns[column.name] = own if known is None else _joined(known, own)
     described = merged.described
@@ -70,6 +75,7 @@ def facts_of(dataset_id: DatasetId, merged: Merged, source: Source) -> Facts:
         default_tier=source.privacy_tier,
         is_declassified=merged.is_declassified,
         columns=columns,
+        lost={each.name: ColumnFacts(tags=each.tags or frozenset(), tier=each.privacy_tier) for each in merged.lost},
     )
 
 
@@ -79,6 +85,7 @@ def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
         tags=one.tags | other.tags,
         tier=max(tiers, default=None),
         is_declassified=one.is_declassified and other.is_declassified,
+        is_stated=one.is_stated and other.is_stated,
     )
 
 

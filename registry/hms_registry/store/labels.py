@@ -21,11 +21,16 @@ from hms_registry.store.label_documents import dump_dataset_labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFacts:
-    """What was said of one column; *tier* None = nothing."""
+    """What was said of one column; *tier* None = nothing.
+
+    Attributes:
+        is_stated: its dataset's manifest names it.
+    """
 
     tags: frozenset[str] = frozenset()
     tier: PrivacyTier | None = None
     is_declassified: bool = False
+    is_stated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,8 @@ class Facts:
 
     Attributes:
         default_tier: of its source, for what nobody labelled.
+        lost: what was said of columns that are not there any more. One may go on under another name, so whatever
+            column its manifest does not name counts as coming from each of them, until the manifest is mended.
     """
 
     id: DatasetId
@@ -51,6 +58,7 @@ class Facts:
     is_declassified: bool = False
     has_unknown: bool = False
     columns: Mapping[str, ColumnFacts] = field(default_factory=dict)
+    lost: Mapping[str, ColumnFacts] = field(default_factory=dict)
 
     @property
     def fallback(self) -> PrivacyTier:

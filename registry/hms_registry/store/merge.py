@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
-from hms_registry.domain.datasets import DescribedDataset
+from hms_registry.domain.datasets import DatasetKind, DescribedDataset
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.sources import Source
 from hms_registry.errors import SettingsInvalid
@@ -23,6 +23,8 @@ class Merged:
         owner: stated, else described, else the source's.
         tags: of the source and of the manifest.
         privacy_tier: stated; None = nobody did.
+        stated: which of the described columns the manifest states something of, by position.
+        lost: what the manifest states of columns that are not there.
     """
 
     described: DescribedDataset
@@ -33,6 +35,8 @@ class Merged:
     storage_tier: StorageTier = StorageTier.HOT
     privacy_tier: PrivacyTier | None = None
     is_declassified: bool = False
+    stated: frozenset[int] = frozenset()
+    lost: tuple[ManifestColumn, ...] = ()
 
 
 def merge(described: DescribedDataset, manifest: Manifest | None, source: Source) -> Merged:
@@ -42,11 +46,19 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
     """
     if manifest is None:
         return Merged(described=described, owner=described.owner or source.owner, tags=source.tags)
+    findings: tuple[str, ...] = ()
+    if (
+        manifest.declassifies
+        and described.ref.kind is DatasetKind.VIEW
+        and manifest.definition != described.ref.locator
+    ):
+        manifest = _classified(manifest)
+        findings = ("it was declassified, and defined anew since: ingest its manifest again to declassify this one",)
     placed, unknown = _place(manifest.columns, described.columns)
     columns = tuple(
         _state(column, placed[at]) if at in placed else column for at, column in enumerate(described.columns)
     )
-    findings = tuple(f"the manifest states something of column {name}, which is not there" for name in unknown)
+    findings += tuple(f"the manifest states something of column {lost.name}, which is not there" for lost in unknown)
     return Merged(
         described=replace(
             described,
@@ -61,7 +73,14 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
         storage_tier=manifest.storage_tier or StorageTier.HOT,
         privacy_tier=manifest.privacy_tier,
         is_declassified=manifest.is_declassified,
+        stated=frozenset(placed),
+        lost=unknown,
     )
+
+
+def _classified(manifest: Manifest) -> Manifest:
+    columns = tuple(replace(column, is_declassified=False) for column in manifest.columns)
+    return replace(manifest, is_declassified=False, columns=columns)
 
 
 def check_columns(described: DescribedDataset, manifest: Manifest) -> None:
@@ -74,10 +93,11 @@ def check_columns(described: DescribedDataset, manifest: Manifest) -> None:
     if not unknown:
         return
     names = [str(column.path) for column in described.columns]
-    near = list(dict.fromkeys(match for name in unknown for match in get_close_matches(name, names, n=2)))
-    is_one = len(unknown) == 1
+    missing = [lost.name for lost in unknown]
+    near = list(dict.fromkeys(match for name in missing for match in get_close_matches(name, names, n=2)))
+    is_one = len(missing) == 1
     raise SettingsInvalid(
-        f"{described.ref.address} has no column{'' if is_one else 's'} {', '.join(unknown)}, which the manifest states",
+        f"{described.ref.address} has no column{'' if is_one else 's'} {', '.join(missing)}, which the manifest states",
         hint=f"did you mean {', '.join(near)}?" if near else f"its columns are {_first(names)}",
     )
 
@@ -86,7 +106,10 @@ def _first(names: Sequence[str], count: int = 12) -> str:
     return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
-def _place(stated: Iterable[ManifestColumn], columns: Sequence[Column]) -> tuple[dict[int, ManifestColumn], list[str]]:
+_Placed = tuple[dict[int, ManifestColumn], tuple[ManifestColumn, ...]]
+
+
+def _place(stated: Iterable[ManifestColumn], columns: Sequence[Column]) -> _Placed:
     """Find for each stated column the one it means: byte-exact, as a path as printed, or else the only such in
     lower case."""
     exact: dict[str, int] = {}
@@ -99,15 +122,15 @@ def _place(stated: Iterable[ManifestColumn], columns: Sequence[Column]) -> tuple
         if len(column.path.segments) == 1:
             exact[column.name] = at
     placed: dict[int, ManifestColumn] = {}
-    unknown: list[str] = []
+    unknown: list[ManifestColumn] = []
     for statement in stated:
         twins = lower.get(statement.name.lower(), [])
         at = exact.get(statement.name, twins[0] if len(twins) == 1 else -1)
         if at < 0:
-            unknown.append(statement.name)
+            unknown.append(statement)
         else:
             placed[at] = statement
-    return placed, unknown
+    return placed, tuple(unknown)
 
 
 def _state(column: Column, stated: ManifestColumn) -> Column:

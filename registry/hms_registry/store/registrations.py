@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import delete, insert, select, update
 
-from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SourceNotFound
@@ -49,8 +50,8 @@ class SqlRegistrations:
     ) -> list[Registered]:
         """Add or update. Of one address described twice in a batch, the last holds and the first is answered for."""
         last = {each.ref.address: each for each in described}
-        self._keep({address: each for address, each in (manifests or {}).items() if address in last})
-        drafts = self._drafts(list(last.values()))
+        restated = self._keep({address: each for address, each in (manifests or {}).items() if address in last})
+        drafts = self._drafts(list(last.values()), restated=restated)
         changed = [each for each in drafts.values() if each.outcome != "unchanged"]
         if changed:
             write_drafts(self._session, changed)
@@ -80,19 +81,22 @@ class SqlRegistrations:
             observation=row.observation,
         )
         check_columns(stored, manifest)
+        if manifest.declassifies and stored.ref.kind is DatasetKind.VIEW:
+            manifest = replace(manifest, definition=stored.ref.locator)
         source = load_sources(session, address.source)[address.source].source
-        each = draft(stored, row, manifest=manifest, source=source, is_restated=row.manifest != dump_manifest(manifest))
+        is_restated = row.manifest != dump_manifest(manifest)
+        each = draft(stored, row, manifest=manifest, source=source, is_restated=is_restated, keeps_state=is_restated)
         if each.outcome != "unchanged":
             self._keep({address: manifest})
             write_drafts(session, [each])
         return each.result
 
-    def _keep(self, manifests: Mapping[Address, Manifest]) -> None:
-        """Keep manifests for their addresses; those that are kept already are not written."""
+    def _keep(self, manifests: Mapping[Address, Manifest]) -> set[str]:
+        """Keep manifests for their addresses; returns those of which another was kept, or none."""
         session, table = self._session, tables.manifests
         stated = {str(address): dump_manifest(manifest) for address, manifest in manifests.items()}
         if not stated:
-            return
+            return set()
         among = session.dialect.among(table.c.address, stated)
         kept = {
             row.address: row.document for row in session.read(select(table.c.address, table.c.document).where(among))
@@ -103,6 +107,7 @@ class SqlRegistrations:
             epoch = session.next_epoch
             values = [{"address": each, "document": document, "epoch": epoch} for each, document in news.items()]
             session.write(insert(table), values)
+        return set(news)
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
         """Set their state; adds an outbox event for those that became gone, or came back."""
@@ -129,7 +134,7 @@ class SqlRegistrations:
             ids = [DatasetId(row.id) for row in self._session.read(select(_datasets.c.id))]
         return len(refresh(self._session, list(ids), mentions=mentions))
 
-    def _drafts(self, described: Sequence[DescribedDataset]) -> dict[Address, Draft]:
+    def _drafts(self, described: Sequence[DescribedDataset], *, restated: Collection[str]) -> dict[Address, Draft]:
         """Compare what is described with what is there. Three statements."""
         session, among = self._session, self._session.dialect.among
         addresses = {str(each.ref.address): each.ref.address for each in described}
@@ -144,5 +149,7 @@ class SqlRegistrations:
             if address.source not in sources:
                 raise SourceNotFound(f"no source is named {address.source!r}", hint="describe it in sources.yml")
             source = sources[address.source].source
-            drafts[address] = draft(each, rows.get(key), manifest=manifests.get(key), source=source)
+            drafts[address] = draft(
+                each, rows.get(key), manifest=manifests.get(key), source=source, is_restated=key in restated
+            )
         return drafts
