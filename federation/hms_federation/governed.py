@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 _BARRIER = "LIMIT 9223372036854775807"
 
 
+def _in_engine(kind: TrinoType) -> TrinoType:
+    """Return the type in which the engine computes: nanoseconds are cut to microseconds, and it says so."""
+    is_finer = kind.name in (TIMESTAMP, INSTANT, "time") and kind.params[0] > 6
+    return TrinoType(kind.name, (6,)) if is_finer else kind
+
+
 class MaskSql(Protocol):
     """Writes a mask as an expression in Trino's dialect, of the column's own type."""
 
@@ -69,7 +75,8 @@ class GovernedScan:
         flat = [column for column in dataset.columns if len(column.path.segments) == 1]
         lower = assign_lower(column.name for column in flat)
         self._columns = {lower[column.name]: column for column in flat}
-        self._types = {name: self._type(column) for name, column in self._columns.items()}
+        self._registered = {name: self._type(column) for name, column in self._columns.items()}
+        self._types = {name: _in_engine(kind) for name, kind in self._registered.items()}
         self._filters: list[tuple[str, frozenset[str]]] = []
         self._masks: dict[str, _Masked] = {}
         self._apply(mask_sql)
@@ -107,8 +114,8 @@ class GovernedScan:
         """
         fields = []
         for name, column in self._columns.items():
-            value = Typed(f'"s".{always_quoted(name)}', self._types[name])
-            origin = Origin(scan=self.number, column=column)
+            value = Typed(self._read(name), self._types[name])
+            origin = self._origin(name, column)
             for known in dict.fromkeys((name, column.name.lower())):
                 fields.append(Field(name=known, shown=known, value=value, key=("raw", name), origin=origin))
         return fields
@@ -142,7 +149,7 @@ class GovernedScan:
         for name, column in self._columns.items():
             if self.decision.mask(column.name) == Mask.DENY:
                 continue
-            origin = Origin(scan=self.number, column=column) if name not in self._masks else None
+            origin = self._origin(name, column) if name not in self._masks else None
             value = Typed(f"{always_quoted(self.alias)}.{always_quoted(name)}", self._types[name])
             visible.append(
                 Field(
@@ -174,10 +181,17 @@ class GovernedScan:
     def _shown(self, name: str) -> str:
         if name in self._masks:
             return self._masks[name].sql
+        return self._read(name)
+
+    def _read(self, name: str) -> str:
+        """Write a raw column, in the type that the engine computes in."""
         raw, kind = f'"s".{always_quoted(name)}', self._types[name]
-        # Nanoseconds arrive as such; the engine computes in microseconds.
-        is_finer = kind.name in (TIMESTAMP, INSTANT, "time") and kind.params[0] > 6
-        return f"CAST({raw} AS {duckdb(kind)})" if is_finer else raw
+        return raw if kind == self._registered[name] else f"CAST({raw} AS {duckdb(kind)})"
+
+    def _origin(self, name: str, column: Column) -> Origin | None:
+        """Return where a predicate on a raw column may be pushed: not where the source compares more exactly."""
+        is_exact = self._types[name] == self._registered[name]
+        return Origin(scan=self.number, column=column) if is_exact else None
 
     def planned(self, reached: set[Key]) -> PlannedScan:
         """Return what the source is asked."""
@@ -189,7 +203,7 @@ class GovernedScan:
         names = [name for name in self._columns if name in needed]
         exact = [self._columns[name].name for name in names]
         schema: pa.Schema = pa.schema(
-            [pa.field(column, to_arrow(self._types[name])) for name, column in zip(names, exact, strict=True)]
+            [pa.field(column, to_arrow(self._registered[name])) for name, column in zip(names, exact, strict=True)]
         )
         dataset = self.dataset
         return PlannedScan(

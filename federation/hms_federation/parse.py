@@ -15,7 +15,6 @@ from hms_registry.errors import SqlInvalid, SqlRefused
 MAX_BYTES = 100_000
 MAX_DEPTH = 100
 MAX_TOKENS = 20_000
-_JOINS = (TokenType.JOIN, TokenType.STRAIGHT_JOIN)
 _WAITING_JOINS = 3
 _TYPE_DEPTH = 6
 _CONTEXT = 25
@@ -28,6 +27,21 @@ _NESTING = ("ARRAY", "ROW", "MAP")
 _SPECIAL = frozenset(
     """cast try_cast extract trim position substring group json_array json_arrayagg json_exists json_object
     json_objectagg json_query json_table json_value""".upper().split()
+)
+# Words of other dialects that are plain names in Trino: a column may be called so.
+_NO_WORDS = frozenset(
+    {
+        TokenType.LOCK,
+        TokenType.GLOB,
+        TokenType.ILIKE,
+        TokenType.RLIKE,
+        TokenType.NOTNULL,
+        TokenType.ISNULL,
+        TokenType.XOR,
+        TokenType.RETURNING,
+        TokenType.UNCACHE,
+        TokenType.STRAIGHT_JOIN,
+    }
 )
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
@@ -162,7 +176,7 @@ def _depth(tokens: list[Token]) -> None:
             waiting.append(0)
         elif kind in _CLOSING:
             waiting = waiting[:-1] or [0]
-        elif kind in _JOINS and before not in (TokenType.CROSS, TokenType.NATURAL):
+        elif kind == TokenType.JOIN and before not in (TokenType.CROSS, TokenType.NATURAL):
             waiting[-1] += 1
         elif kind in (TokenType.ON, TokenType.USING):
             waiting[-1] -= 1
@@ -184,7 +198,9 @@ def _marked(tokens: list[Token]) -> list[Token]:
     made: list[Token] = []
     within = [""]
     types = _TRINO.parser_class.TYPE_TOKENS - {TokenType.IDENTIFIER}
-    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+    for given, after in zip(tokens, [*tokens[1:], None], strict=True):
+        is_word = given.token_type in _NO_WORDS and given.text.isidentifier()
+        token = _changed(given, TokenType.VAR, given.text) if is_word else given
         kind, following = token.token_type, after.token_type if after is not None else None
         if kind in _OPENING:
             if within[-1] == "type" and following != TokenType.NUMBER and made[-1].text.upper() not in _NESTING:
@@ -198,14 +214,14 @@ def _marked(tokens: list[Token]) -> list[Token]:
             within[-1] = "type"
         is_name = kind == TokenType.VAR or (kind in types and within[-1] != "type")
         if kind == TokenType.L_BRACKET and within[-1] == "array":
-            token = _changed(token, TokenType.L_PAREN, "(")  # noqa: PLW2901
+            token = _changed(token, TokenType.L_PAREN, "(")
         elif kind == TokenType.R_BRACKET and within[-1] == "array":
-            token = _changed(token, TokenType.R_PAREN, ")")  # noqa: PLW2901
+            token = _changed(token, TokenType.R_PAREN, ")")
         elif is_name and following == TokenType.L_BRACKET:
             text = _ARRAY if kind == TokenType.ARRAY else token.text
-            token = _changed(token, TokenType.VAR, text)  # noqa: PLW2901
+            token = _changed(token, TokenType.VAR, text)
         elif is_name and following == TokenType.L_PAREN and token.text.upper() not in _SPECIAL:
-            token = _changed(token, TokenType.VAR, _MARK + token.text)  # noqa: PLW2901
+            token = _changed(token, TokenType.VAR, _MARK + token.text)
         if kind in _CLOSING:
             within = within[:-1] or [""]
         made.append(token)
@@ -240,7 +256,7 @@ def _not_parsed(sql: str, error: ParseError) -> SqlInvalid:
     caret = " " * (column - 1 - start) + "^"
     return SqlInvalid(
         f"line {line}, column {column}: the query does not parse at {shown(word)!r}\n{excerpt}\n{caret}",
-        hint="write Trino's SQL: https://trino.io/docs/current/sql/select.html",
+        hint="write Trino's SQL, and a name that is a word of SQL in double quotes",
         line=line,
         column=column,
     )

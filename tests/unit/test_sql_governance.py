@@ -318,7 +318,7 @@ def test_every_mask_fits_every_type() -> None:
 
         made = asked.plan("SELECT * FROM a.b.t")
 
-        assert [column.trino_type for column in made.columns] == list(types)
+        assert [column.trino_type for column in made.columns] == [name.replace("(9)", "(6)") for name in types]
         assert asked.execute(made).num_rows == 1
 
 

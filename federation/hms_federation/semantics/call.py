@@ -106,7 +106,7 @@ def unknown_function(node: exp.Expr, name: str, known: Iterable[str]) -> SqlRefu
     return refused(
         node,
         f"function {shown(name)} is not supported",
-        hint=near or "docs/sql.md lists the functions that are; Trino has the others",
+        hint=near or "write it with other functions, or run it on Trino",
     )
 
 

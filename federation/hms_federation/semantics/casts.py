@@ -185,7 +185,7 @@ def _cast(compiler: Expressions, node: exp.Expr) -> Typed:
         # DECIMAL '1.5' keeps its digits and CAST('1.5' AS DECIMAL) has none: the parser does not tell them apart.
         raise refused(node, "this decimal has no precision", hint="write 1.5, or CAST('1.5' AS decimal(2,1))")
     value = compiler.of(source)
-    if kind.name == "time":
+    if kind.name == "time" and value.type not in (UNKNOWN, kind):
         return _time(node, value, kind)
     return cast(node, value, kind, is_try=is_try)
 
