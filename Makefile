@@ -17,10 +17,7 @@ install: $(STAMP) ## make .venv with everything in it; the command is .venv/bin/
 $(STAMP): pyproject.toml tests/stranger/pyproject.toml
 	@python=$$(scripts/find-python) && test -x $(BIN)/python || "$$python" -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip
-	@if [ -n "$(WHEEL)" ]; then rm -rf dist && $(BIN)/python -m pip wheel -q --no-deps -w dist . \
-	  && $(BIN)/python -m pip install -q --force-reinstall --no-deps dist/*.whl \
-	  && $(BIN)/python -m pip install -q '.[chart,postgres,dev]'; \
-	else $(BIN)/python -m pip install -q -e '.[chart,postgres,dev]'; fi
+	$(BIN)/python -m pip install -q $(if $(WHEEL),,-e) '.[chart,dev,postgres,s3]'
 	$(BIN)/python -m pip install -q --no-deps tests/stranger
 	@touch $@
 
@@ -52,4 +49,4 @@ serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve
 
 clean: ## remove what `make` made
-	rm -rf $(VENV) dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
