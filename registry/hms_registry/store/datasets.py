@@ -59,7 +59,7 @@ def column_names(merged: Merged) -> list[str]:
 def load(session: Session, statement: Select[Any]) -> list[Stored]:
     """Read rows of `SELECT` with what holds of each: two statements."""
     rows = session.read(statement).all()
-    sources = load_sources(session) if rows else {}
+    sources = load_sources(session, *{row.source for row in rows}) if rows else {}
     return [_stored(row, sources) for row in rows]
 
 
