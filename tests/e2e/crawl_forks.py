@@ -1,14 +1,18 @@
-"""Forks a crawl for each line of stdin, `SECONDS HOME`, and kills it -9 when it has lasted that long.
+"""Forks a crawl for each line of stdin, `SECONDS COMMITS HOME`, and kills it -9 when it has lasted that long, or
+when it is about to commit once more than so many times.
 
 Prints `killed` or `ended`, and the seconds that it lasted. Imports are paid once; the child has one thread, so
-forking it is safe. The killer is the parent, so that no pid is ever another's.
+forking it is safe. The killer is the parent or the child itself, so that no pid is ever another's.
 """
 
+import itertools
 import os
 import signal
 import sys
 import time
 from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
 
 import hms_crawler
 import hms_crawler.edges
@@ -25,6 +29,17 @@ LOADED = (hms_files, hms_sqlite, hms_registry.services.lineage.edges, hms_regist
 hms_crawler.run.BATCH = hms_crawler.edges.BATCH = 7
 
 
+def die_before_commit(number: int) -> None:
+    """Kill this process where it is about to make the catalogue durable for the *number*-th time, from 0."""
+    left = itertools.count(number, -1)
+
+    def count(_connection: Connection) -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "commit", count)
+
+
 def crawl(home: Path) -> None:
     with Registry.open(home) as registry:
         sources = list(registry.sources.values())
@@ -32,10 +47,11 @@ def crawl(home: Path) -> None:
 
 
 for line in sys.stdin:
-    seconds, _, home = line.rstrip("\n").partition(" ")
+    seconds, commits, home = line.rstrip("\n").split(" ", 2)
     started = time.monotonic()
     child = os.fork()
     if child == 0:
+        die_before_commit(int(commits))
         crawl(Path(home))
         os._exit(0)
     while True:

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a crawl: the next crawl ends in the same catalogue as an undisturbed one."""
+"""kill -9 at any moment of a crawl, or before any of its commits: the next crawl mends what it left."""
 
 import random
 import shutil
@@ -78,7 +78,7 @@ def test_a_killed_crawl_leaves_nothing_that_the_next_does_not_mend(
     """Fifty crawls are killed at fifty moments; each next crawl ends where an undisturbed one does."""
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(home, undisturbed, symlinks=True)
-    how, lasts = crawl_in_fork(forks, undisturbed, seconds=60)
+    how, lasts = crawl_in_fork(forks, undisturbed)
     assert how == "ended"
     # Stamps hold mtime and file identity: compare over one tree, whose catalogue is thrown away each time.
     crawl(home)
@@ -96,10 +96,31 @@ def test_a_killed_crawl_leaves_nothing_that_the_next_does_not_mend(
     assert killed > MOMENTS // 2
 
 
-def crawl_in_fork(forks: subprocess.Popen[str], home: Path, *, seconds: float) -> tuple[str, float]:
-    """Crawl in a process that is killed after so many seconds; how it ended, and how long it lasted."""
+@pytest.mark.slow
+def test_a_crawl_killed_before_any_of_its_commits_is_mended_by_the_next(
+    home: Path, forks: subprocess.Popen[str]
+) -> None:
+    """Every state that a killed crawl can leave on disk lies between two of its commits: each one is tried."""
+    crawl(home)
+    expected = contents(home)
+    number, how = 0, "killed"
+
+    while how == "killed":
+        shutil.rmtree(home / ".hms-dta")
+        how, _ = crawl_in_fork(forks, home, commits=number)
+        crawl_after_kill(home)
+        assert contents(home) == expected, number
+        number += 1
+
+    assert number > 15
+
+
+def crawl_in_fork(
+    forks: subprocess.Popen[str], home: Path, *, seconds: float = 60, commits: int = 1_000_000
+) -> tuple[str, float]:
+    """Crawl in a process that is killed after so many seconds or commits; how it ended, and how long it lasted."""
     assert forks.stdin is not None and forks.stdout is not None
-    forks.stdin.write(f"{seconds} {home}\n")
+    forks.stdin.write(f"{seconds} {commits} {home}\n")
     how, lasted = forks.stdout.readline().split()
     return how, float(lasted)
 
