@@ -81,7 +81,7 @@ SYNTAX: Mapping[str, str] = {
     "WithinGroup": "`listagg(x, ',') WITHIN GROUP (ORDER BY y)`",
     "Window": "`... OVER (PARTITION BY ... ORDER BY ... ROWS ...)`",
 }
-"""How a person writes each node of an expression that may stand in one; empty where it is a function of the table below, or refused."""
+"""How a person writes each node of an expression; empty where it is a function of the table below, or refused."""
 
 _FAMILIES = {
     "conditions": "choosing",
