@@ -18,6 +18,7 @@ from hms_federation.answer import Answer
 from hms_federation.limits import Limits
 from hms_federation.plan import OutputColumn, Plan, PlannedScan
 from hms_federation.relations import Relation
+from hms_federation.sandbox import Sandbox, make
 from hms_registry.errors import HmsError, QueryLimitExceeded, ScanFailed
 from hms_registry.ports.adapter import Adapter, Scan, ScanRequest, Scans
 from hms_registry.services.trino_types import to_arrow
@@ -28,18 +29,6 @@ OpenAdapter = Callable[[str], Adapter]
 BATCH_ROWS = 65_536
 _WATCH_S = 0.05
 
-# Shuts files, URLs, ATTACH, COPY, extensions, secrets, settings and Python variables; tried on 2.0.0.
-_SANDBOX = {
-    "enable_external_access": "false",
-    "python_enable_replacements": "false",
-    "python_scan_all_frames": "false",
-    "allow_community_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_unsigned_extensions": "false",
-    "allow_persistent_secrets": "false",
-}
-
 
 def run(
     plan: Plan,
@@ -48,6 +37,7 @@ def run(
     limits: Limits,
     cancel: Event | None = None,
     spill_to: Path | None = None,
+    kept: Sandbox | None = None,
 ) -> Answer:
     """Run a plan in this process.
 
@@ -57,6 +47,7 @@ def run(
     Args:
         cancel: set it from any thread to end the query; the sources are let go of.
         spill_to: a private directory, made when needed, that the caller removes; None = one that is removed here.
+        kept: a sandbox under the same limits that outlives the query; None = one of its own, which takes longer.
 
     Raises:
         HmsError: out of the answer's iteration: what an adapter raised, `ScanFailed`, `QueryFailed` or
@@ -64,7 +55,13 @@ def run(
     """
     stop = Event()
     batches = _batches(
-        plan, open_adapter=open_adapter, limits=limits, cancel=cancel or Event(), stop=stop, spill_to=spill_to
+        plan,
+        open_adapter=open_adapter,
+        limits=limits,
+        cancel=cancel or Event(),
+        stop=stop,
+        spill_to=spill_to,
+        kept=kept,
     )
     schema = answer_schema(plan.columns)
     return Answer(columns=plan.columns, schema=schema, batches=within(_fitted(batches, schema), limits), stop=stop.set)
@@ -83,18 +80,24 @@ def asked(plan: Plan, *, open_adapter: OpenAdapter, limits: Limits) -> tuple[tup
 
 
 def _batches(
-    plan: Plan, *, open_adapter: OpenAdapter, limits: Limits, cancel: Event, stop: Event, spill_to: Path | None
+    plan: Plan,
+    *,
+    open_adapter: OpenAdapter,
+    limits: Limits,
+    cancel: Event,
+    stop: Event,
+    spill_to: Path | None,
+    kept: Sandbox | None,
 ) -> Generator[pa.RecordBatch, None, None]:
     with ExitStack() as stack:
-        # Torn down from the last to the first: the result, then the relations' readers, the adapters, the files.
-        spill_to = spill_to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hms-dta-")))
+        # Torn down from the last to the first: the result, its connection, the relations' readers, the adapters.
         watch = stack.enter_context(_Watch(timeout_s=limits.timeout_s, cancel=cancel, stop=stop))
         scans = _scan(plan, open_adapter=open_adapter, stack=stack, stop=stop, timeout_s=limits.timeout_s)
         relations = [Relation(planned, scan, stop=stop) for planned, scan in zip(plan.scans, scans, strict=True)]
         for relation in relations:
             stack.callback(relation.close)
         try:
-            connection = stack.enter_context(closing(_connect(limits, spill_to)))
+            connection = _connected(stack, limits=limits, spill_to=spill_to, kept=kept)
             stack.enter_context(watch.over(connection))
             for planned, relation in zip(plan.scans, relations, strict=True):
                 connection.register(planned.relation, relation)
@@ -104,6 +107,15 @@ def _batches(
             yield from reader
         except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
             raise watch.reason() or _original(relations) or _translated(error, limits) from None
+
+
+def _connected(
+    stack: ExitStack, *, limits: Limits, spill_to: Path | None, kept: Sandbox | None
+) -> duckdb.DuckDBPyConnection:
+    if kept is not None:
+        return stack.enter_context(closing(kept.connect()))
+    spill_to = spill_to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hms-dta-")))
+    return stack.enter_context(closing(make(limits, spill_to)))
 
 
 def _original(relations: list[Relation]) -> HmsError | None:
@@ -150,22 +162,6 @@ def _let_go_of(adapter: Adapter) -> Iterator[None]:
     finally:
         with suppress(HmsError):
             adapter.close()
-
-
-def _connect(limits: Limits, spill_to: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            **_SANDBOX,
-            "memory_limit": f"{limits.memory_bytes}B",
-            "temp_directory": str(spill_to),
-            "max_temp_directory_size": f"{limits.spill_bytes}B",
-            "threads": str(limits.threads),
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET lock_configuration = true")
-    return connection
 
 
 class _Watch:

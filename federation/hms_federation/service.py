@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hms_federation.children import Children
     from hms_federation.plan import Plan, PlannedScan
+    from hms_federation.sandbox import Sandbox
 
 Engine = Callable[["Plan", Event], Answer]
 """Runs a plan until the event is set: `engine.run` or `Children.run` with the rest of their arguments bound."""
@@ -165,6 +166,7 @@ class SqlService:
         self._preload = preload
         self._most_children = most_children
         self._children: Children | None = None
+        self._sandbox: Sandbox | None = None
         self._lock = Lock()
 
     def ask(
@@ -173,12 +175,14 @@ class SqlService:
         """Answer in this process: for whoever sits at this machine. See `ask`."""
         from hms_federation.engine import run
 
-        kept = limits or Limits()
+        kept = self._kept() if limits is None else None
         return self._ask(
             sql,
             principal=principal,
             cancel=cancel,
-            engine=lambda plan, stop: run(plan, open_adapter=self._adapters, limits=kept, cancel=stop),
+            engine=lambda plan, stop: run(
+                plan, open_adapter=self._adapters, limits=limits or Limits(), cancel=stop, kept=kept
+            ),
         )
 
     def ask_in_child(
@@ -218,11 +222,21 @@ class SqlService:
             return self._children
 
     def close(self) -> None:
-        """End every child. Idempotent."""
+        """End every child, and what is kept between questions. Idempotent."""
         with self._lock:
             children, self._children = self._children, None
+            sandbox, self._sandbox = self._sandbox, None
         if children is not None:
             children.close()
+        if sandbox is not None:
+            sandbox.close()
+
+    def _kept(self) -> Sandbox:
+        from hms_federation.sandbox import Sandbox
+
+        with self._lock:
+            self._sandbox = self._sandbox or Sandbox(Limits())
+            return self._sandbox
 
     def _ask(self, sql: str, *, principal: Principal, engine: Engine, cancel: Event | None) -> Answer:
         return ask(
