@@ -16,7 +16,7 @@ from hms_federation.scope import Field, Scope, identifiers
 from hms_federation.semantics.aggregates import check_order, direction
 from hms_federation.semantics.types import UNKNOWN, Typed
 from hms_federation.sources import Source, Sources
-from hms_federation.statement import limit_of, limits, ordinal
+from hms_federation.tail import limit_of, limits, ordinal
 from hms_federation.uses import Uses
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import math
 
 import duckdb
 import pytest
+
 import trino_cases
+from hms_registry.errors import SqlInvalid, SqlRefused
 from sql_house import House
 from trino_cases import FAILS, INVALID, REFUSED, ROWS
-
-from hms_registry.errors import SqlInvalid, SqlRefused
 
 SCALARS = [
     *trino_cases.ARITHMETIC,
