@@ -132,3 +132,18 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
     assert len(targets) >= 8
     assert [target for target in targets if not target.startswith("tests/")] == []
+
+
+def test_every_fault_names_a_test_that_exists() -> None:
+    """docs/faults.md cites tests by file and name, each of them there."""
+    missing, cited = [], 0
+    for row in (ROOT / "docs" / "faults.md").read_text(encoding="utf-8").splitlines():
+        file = ""
+        for target, name in re.findall(r"\]\(([^)]+)\)|`(test_\w+)`", row):
+            if target:
+                file = ((ROOT / "docs" / target).resolve()).read_text(encoding="utf-8")
+            else:
+                cited += 1
+                missing += [] if f"\ndef {name}(" in file else [name]
+
+    assert (missing, cited > 40) == ([], True)
