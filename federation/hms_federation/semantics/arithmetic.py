@@ -18,6 +18,7 @@ from hms_federation.semantics.call import Call, Function
 from hms_federation.semantics.types import (
     DAYS,
     INTEGERS,
+    MOMENTS,
     MONTHS,
     NUMBERS,
     UNKNOWN,
@@ -52,7 +53,7 @@ def arithmetic(node: exp.Expr, sign: str, left: Typed, right: Typed) -> Typed:
         left = coerce(left, right.type) or left
     if right.type == UNKNOWN:
         right = coerce(right, left.type) or right
-    if left.type.name in dates.MOMENTS and left.type.name == right.type.name and sign == "-":
+    if left.type.name in MOMENTS and left.type.name == right.type.name and sign == "-":
         raise refused(node, "a date minus a date is an interval, which is not supported", hint="date_diff('day', a, b)")
     kind = common(left.type, right.type)
     one = coerce(left, kind) if kind is not None else None

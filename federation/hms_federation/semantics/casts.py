@@ -130,7 +130,8 @@ def _to_timestamp(node: exp.Expr, value: Typed, kind: TrinoType, *, is_try: bool
     digits = kind.params[0]
     if value.type.name == "varchar":
         found = _constant(value, kind) or _from_text(value, timestamp(6), is_try=is_try)
-        given = len(value.constant.partition(".")[2]) if found.constant is not None else 6  # type: ignore[union-attr]
+        stated = value.constant if found.constant is not None else None
+        given = len(stated.partition(".")[2]) if isinstance(stated, str) else 6
     else:
         given = value.type.params[0] if value.type.params else 0
         found = Typed(f"CAST({_local(value)} AS TIMESTAMP)", kind, None)
