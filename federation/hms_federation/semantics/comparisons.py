@@ -57,7 +57,7 @@ def compare(node: exp.Expr, operator: str, left: Typed, right: Typed) -> Typed:
         if operator in ("=", "<>") and _is_number(one):
             guarded = two
         no_nan = (operator in ("=", "<>") and (_is_number(one) or _is_number(two))) or _is_number(guarded)
-        if False:
+        if not no_nan:
             test = f"({test} OR isnan({guarded.sql}))" if operator == "<>" else f"({test} AND NOT isnan({guarded.sql}))"
     return Typed(test, BOOLEAN)
 
