@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -78,15 +76,21 @@ class Workshop:
 
 def _first_crawl(home: Path) -> FirstCrawl:
     start = time.perf_counter()
-    with subprocess.Popen(hms_dta("--home", str(home), "crawl", "--json"), stdout=subprocess.PIPE) as crawl:
-        assert crawl.stdout is not None
-        told = json.loads(crawl.stdout.read())
-        _, status, used = os.wait4(crawl.pid, 0)
-        crawl.returncode = os.waitstatus_to_exitcode(status)
-    (report,) = told["crawls"]
+    command = [sys.executable, "-c", _WATCHED, *hms_dta("--home", str(home), "crawl", "--json")]
+    peak, told = output_of(command).split("\n", maxsplit=1)
+    (report,) = json.loads(told)["crawls"]
     if not report["ok"]:
         raise RuntimeError(f"the crawl of {home.name} failed: {report}")
-    return FirstCrawl(time.perf_counter() - start, used.ru_maxrss, report["listed"])
+    return FirstCrawl(time.perf_counter() - start, int(peak), report["listed"])
+
+
+# A process begins with the peak of the one that started it, so a small one stands between.
+_WATCHED = """
+import resource, subprocess, sys
+told = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout.decode()
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+print(told)
+"""
 
 
 def make_home(home: Path, *, url: str, kind: str) -> None:
