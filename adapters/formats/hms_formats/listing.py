@@ -45,9 +45,11 @@ class Listed:
 
     def take(self, entry: Entry) -> None:
         """Add a file that may be read: hidden ones and manifests are no data."""
-        if entry.name.startswith("."):
+        # Of the path itself: this is asked of every file of every listing.
+        path = entry.path
+        if path.startswith(".", path.rfind("/") + 1):
             self.ignored += 1
-        elif entry.name.endswith(MANIFEST):
+        elif path.endswith(MANIFEST):
             self.ignored += 1
             self.manifests.append(entry)
         else:
