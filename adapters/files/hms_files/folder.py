@@ -9,7 +9,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from hms_files.config import FilesConfig, absolute, local_path
-from hms_files.listing import resolve, walk
+from hms_files.listing import open_file, resolve, walk
 from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.trees import Locator
@@ -64,7 +64,7 @@ class Folder:
 
     def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:  # noqa: ARG002 # near enough to be the same
         """Open a file."""
-        return pa.OSFile(resolve(self._config.root, entry.path), "rb")
+        return open_file(self._config.root, entry.path)
 
     def location(self, path: str) -> str:
         """Return a `file:` URL."""

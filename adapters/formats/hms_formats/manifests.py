@@ -14,6 +14,7 @@ from hms_registry.errors import LocationOutsideSource, ScanFailed
 from hms_registry.ports.adapter import ManifestText
 
 _MAX_BYTES = 256 * 1024
+_MAX_DEPTH = 32
 
 
 def manifests(tree: Tree, listed: Sequence[Entry]) -> Iterator[ManifestText | Failure]:
@@ -40,15 +41,34 @@ def _read(tree: Tree, entry: Entry) -> str | Failure:
 
 
 def _path(tree: Tree, entry: Entry, text: str) -> str | None:
+    """Return what a manifest is about: it speaks for its own folder and below, not for what others keep elsewhere."""
     source = _source(text)
-    return None if source is None else tree.path_of(source, beside=entry.path)
+    path = None if source is None else tree.path_of(source, beside=entry.path)
+    folder = entry.path.rpartition("/")[0]
+    is_below = path is not None and (not folder or path == folder or path.startswith(f"{folder}/"))
+    return path if is_below else None
 
 
 def _source(text: str) -> str | None:
-    """Return the manifest's `source`; whether the rest of it is sound is judged where it is parsed."""
+    """Return the manifest's `source`; whether the rest of it is sound is judged where it is parsed.
+
+    Nothing is built of the text: a few lines of YAML can stand for more than fits into memory.
+    """
+    depth, key, is_key = 0, "", True
     try:
-        said = yaml.safe_load(text)
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if not isinstance(event, yaml.NodeEvent):
+                continue
+            if depth == 1:
+                found = event.value if isinstance(event, yaml.ScalarEvent) else ""
+                if not is_key and key == "source":
+                    return found if found and "\0" not in found else None
+                key, is_key = found, not is_key
+            elif depth > _MAX_DEPTH or (depth == 0 and not isinstance(event, yaml.MappingStartEvent)):
+                return None
+            depth += isinstance(event, yaml.CollectionStartEvent)
     except yaml.YAMLError:
         return None
-    source = said.get("source") if isinstance(said, dict) else None
-    return source if isinstance(source, str) and source and "\0" not in source else None
+    return None
