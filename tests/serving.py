@@ -91,11 +91,11 @@ def serving(home: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Ser
             process.wait()
 
 
-def eventually(holds: Callable[[], bool], *, seconds: float) -> float:
-    """Wait until something holds; how long it took. Fails if it never does."""
+def eventually(holds: Callable[[], bool], *, seconds: float, told: Callable[[], str] = str) -> float:
+    """Wait until something holds; how long it took. Fails if it never does, with what is then *told*."""
     started = time.monotonic()
     while not holds():
-        assert time.monotonic() - started < seconds, "it did not happen in time"
+        assert time.monotonic() - started < seconds, f"it did not happen in time. {told()}"
         time.sleep(0.02)
     return time.monotonic() - started
 

@@ -58,7 +58,7 @@ def commands(script: str) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("login", ["ana", "analyst", 'a: b\'s "#1" \\ {x}', "123"])
+@pytest.mark.parametrize("login", ["ana", 'a: b\'s "#1" \\ {x}'])
 def test_the_five_minutes_work_line_by_line(tmp_path: Path, login: str) -> None:
     """Each command of the README ends well and shows what it should, whoever is logged in."""
     script = five_minutes().replace("/tmp/my-registry", shlex.quote(str(tmp_path / "my registry")))
@@ -127,8 +127,8 @@ def headings(page: Path) -> set[str]:
 
 def test_every_promise_names_a_test_that_exists() -> None:
     """The README's table of promises points at tests only."""
-    table = README.split("## What we promise")[1].split("##")[0]
-    targets = re.findall(r"\]\(([^)]+)\)", table)
+    rows = re.findall(r"^\|.*", README.split("## What we promise")[1].split("##")[0], flags=re.MULTILINE)
+    targets = re.findall(r"\]\(([^)]+)\)", "".join(rows))
 
     assert len(targets) >= 8
     assert [target for target in targets if not target.startswith("tests/")] == []
