@@ -30,7 +30,8 @@ class Beside:
                     uow.registrations.annotate(address, manifest)
                     uow.commit()
             except HmsError as error:
-                on_failure(Failure(subject=self.names[address], reason=error.message))
+                reason = f"{error.message}: {error.hint}" if error.hint else error.message
+                on_failure(Failure(subject=self.names[address], reason=reason))
 
 
 def read_beside(adapter: Adapter, scope: Scope, *, on_failure: Callable[[Failure], None]) -> Beside:
@@ -50,7 +51,11 @@ def read_beside(adapter: Adapter, scope: Scope, *, on_failure: Callable[[Failure
                 on_failure(Failure(subject=item.name, reason=reason))
             else:
                 try:
-                    manifests[item.ref.address] = parse_manifest(item.text, name=item.name)
+                    manifest = parse_manifest(item.text, name=item.name)
+                    if manifest.declassifies:
+                        reason = "declassify is a steward's word: ingest it; the rest of the manifest holds"
+                        on_failure(Failure(subject=item.name, reason=reason))
+                    manifests[item.ref.address] = manifest.without_declassifying()
                     names[item.ref.address] = item.name
                 except HmsError as error:
                     on_failure(Failure(subject=item.name, reason=error.message))

@@ -238,3 +238,52 @@ def test_a_declassified_view_that_is_defined_anew_is_not_declassified(attacked: 
     assert any("defined anew" in finding for finding in attacked.dataset("db", "public", "weekly").findings)
     attacked.ingest(manifest)
     assert attacked.decide("db", "public", "weekly").mask("cases") is Mask.NONE
+
+
+def test_a_manifest_beside_data_declassifies_nothing(attacked: Attacked) -> None:
+    """Whoever may write to a store is no steward: the crawl says so, and keeps the rest of the manifest."""
+    own = attacked.home / "lake/own"
+    (own / "t.csv").write_text("week,ssn\nw1,1\n")
+    (own / "t.manifest.yml").write_text(
+        "name: t\nsource: t.csv\nprivacy_tier: PII-SAFE\ndeclassify: true\nschema: [{ssn: {declassify: true}}]\n"
+    )
+
+    (_, lake) = sorted(attacked.crawl(), key=lambda report: report.source)
+
+    found = attacked.dataset("lake", "own", "t")
+    assert (found.title, str(found.privacy_tier)) == ("t", "PII-SAFE")
+    assert not any(column.is_declassified for column in found.columns)
+    assert [failure.subject for failure in lake.failures] == ["own/t.manifest.yml"]
+    assert "a steward's word" in lake.failures[0].reason
+
+
+def test_a_manifest_beside_data_does_not_undo_what_was_ingested(attacked: Attacked) -> None:
+    """A steward stated RESTRICTED; the owner's file says PUBLIC, before and after."""
+    own = attacked.home / "lake/own"
+    (own / "t.csv").write_text("week,ssn\nw1,1\n")
+    (own / "t.manifest.yml").write_text("name: t\nsource: t.csv\nprivacy_tier: PUBLIC\n")
+    attacked.crawl()
+    attacked.ingest(f"name: t\nsource: {own}/t.csv\nprivacy_tier: RESTRICTED\nschema: [{{ssn: {{tags: [secret]}}}}]\n")
+    for data in ("week,ssn\nw1,1\nw2,2\n", "week,ssn\nw1,1\nw2,2\nw3,3\n"):
+        (own / "t.csv").write_text(data)
+        (own / "t.manifest.yml").write_text(f"name: t\nsource: t.csv\nprivacy_tier: PUBLIC\nowner: {len(data)}\n")
+
+        (_, lake) = sorted(attacked.crawl(), key=lambda report: report.source)
+
+        assert not attacked.decide("lake", "own", "t").may_find
+        assert attacked.dataset("lake", "own", "t").columns[1].tags == {"secret"}
+        assert "ingest" in lake.failures[0].reason
+
+
+def test_the_manifest_that_was_ingested_may_stay_beside_the_data(attacked: Attacked) -> None:
+    """A crawl that finds the very manifest that was ingested has nothing to say of it."""
+    own = attacked.home / "lake/own"
+    (own / "t.csv").write_text("week,ssn\nw1,1\n")
+    text = f"name: t\nsource: {own}/t.csv\nprivacy_tier: RESTRICTED\n"
+    (own / "t.manifest.yml").write_text(text)
+    attacked.crawl()
+    attacked.ingest(text)
+
+    reports = attacked.crawl()
+
+    assert [failure for report in reports for failure in report.failures] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from hms_registry.domain.columns import PrivacyTier, StorageTier
@@ -30,6 +30,8 @@ class Manifest:
         name: a title for people and search; the address stays what the store says.
         source: the location as written, e.g. `s3://raw-bucket/lock_passages_2024.csv` or a path.
         is_declassified: a steward states that the labels of its origins do not follow it here.
+        is_ingested: whoever may write to the registry stated it; it stands against what lies beside the data, which
+            whoever may write to the store stated.
         definition: kept by the catalogue, never written by a person: the locator of the view as it was declassified.
             A view that is defined anew is another, which nobody declassified.
     """
@@ -44,9 +46,15 @@ class Manifest:
     privacy_tier: PrivacyTier | None = None
     is_declassified: bool = False
     columns: tuple[ManifestColumn, ...] = field(default=())
+    is_ingested: bool = False
     definition: str = ""
 
     @property
     def declassifies(self) -> bool:
         """True if it says of the dataset or of a column that its origins' labels do not follow."""
         return self.is_declassified or any(column.is_declassified for column in self.columns)
+
+    def without_declassifying(self) -> Manifest:
+        """Return it without what only a steward may say."""
+        columns = tuple(replace(column, is_declassified=False) for column in self.columns)
+        return replace(self, is_declassified=False, columns=columns)

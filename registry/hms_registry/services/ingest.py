@@ -92,7 +92,7 @@ def _register(
     with catalogue.unit(writes=True) as uow:
         uow.sources.put(source)
         first = uow.registrations.register([described])[0]
-        done = uow.registrations.annotate(described.ref.address, manifest)
+        done = uow.registrations.annotate(described.ref.address, replace(manifest, is_ingested=True))
         declassified = [column.name for column in manifest.columns if column.is_declassified]
         uow.audit.record(
             AuditEntry(
@@ -104,6 +104,7 @@ def _register(
                 epoch=uow.epoch(),
                 detail={
                     "dataset": done.dataset_id,
+                    "privacy_tier": "" if manifest.privacy_tier is None else str(manifest.privacy_tier),
                     "declassified": "all" if manifest.is_declassified else ", ".join(declassified),
                 },
             )

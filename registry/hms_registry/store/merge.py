@@ -52,7 +52,7 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
         and described.ref.kind is DatasetKind.VIEW
         and manifest.definition != described.ref.locator
     ):
-        manifest = _classified(manifest)
+        manifest = manifest.without_declassifying()
         findings = ("it was declassified, and defined anew since: ingest its manifest again to declassify this one",)
     placed, unknown = _place(manifest.columns, described.columns)
     columns = tuple(
@@ -76,11 +76,6 @@ def merge(described: DescribedDataset, manifest: Manifest | None, source: Source
         stated=frozenset(placed),
         lost=unknown,
     )
-
-
-def _classified(manifest: Manifest) -> Manifest:
-    columns = tuple(replace(column, is_declassified=False) for column in manifest.columns)
-    return replace(manifest, is_declassified=False, columns=columns)
 
 
 def check_columns(described: DescribedDataset, manifest: Manifest) -> None:

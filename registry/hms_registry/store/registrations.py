@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
-from hms_registry.errors import DatasetNotFound, SourceNotFound
+from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Known, Registered
 from hms_registry.store import tables
 from hms_registry.store.codec import parse_described
@@ -80,6 +80,14 @@ class SqlRegistrations:
             locator=json.loads(row.locator),
             observation=row.observation,
         )
+        kept = None if row.manifest is None else parse_manifest(row.manifest)
+        if kept is not None and _stands_against(kept, manifest):
+            if replace(kept, source=manifest.source, is_ingested=False, definition="") == manifest:
+                manifest = kept
+            else:
+                raise SettingsInvalid(
+                    f"what was ingested for {address} stands", hint="hms-dta ingest the manifest that is to replace it"
+                )
         check_columns(stored, manifest)
         if manifest.declassifies and stored.ref.kind is DatasetKind.VIEW:
             manifest = replace(manifest, definition=stored.ref.locator)
@@ -101,7 +109,15 @@ class SqlRegistrations:
         kept = {
             row.address: row.document for row in session.read(select(table.c.address, table.c.document).where(among))
         }
-        news = {address: document for address, document in stated.items() if kept.get(address) != document}
+        news = {
+            address: document
+            for address, document in stated.items()
+            if address not in kept
+            or (
+                kept[address] != document
+                and not _stands_against(parse_manifest(kept[address]), parse_manifest(document))
+            )
+        }
         if news:
             session.write(delete(table).where(session.dialect.among(table.c.address, news)))
             epoch = session.next_epoch
@@ -153,3 +169,7 @@ class SqlRegistrations:
                 each, rows.get(key), manifest=manifests.get(key), source=source, is_restated=key in restated
             )
         return drafts
+
+
+def _stands_against(kept: Manifest, manifest: Manifest) -> bool:
+    return kept.is_ingested and not manifest.is_ingested

@@ -40,6 +40,7 @@ def dump_manifest(manifest: Manifest) -> str:
                 "privacy_tier": None if manifest.privacy_tier is None else manifest.privacy_tier.name,
                 "is_declassified": manifest.is_declassified,
                 "columns": [_column(column) for column in manifest.columns],
+                "is_ingested": manifest.is_ingested,
                 "definition": manifest.definition or None,
             }
         )
@@ -76,6 +77,7 @@ def parse_manifest(text: str) -> Manifest:
         privacy_tier=_tier(document.get("privacy_tier")),
         is_declassified=document.get("is_declassified", False),
         columns=tuple(_parse_column(column) for column in document["columns"]),
+        is_ingested=document.get("is_ingested", False),
         definition=document.get("definition", ""),
     )
 
