@@ -38,6 +38,11 @@ mask(principal: Principal, column: Column, "redact") if
 _ROLES = """
 roles: {analyst: {clearance: PUBLIC}, nurse: {clearance: RESTRICTED}, steward: {clearance: RESTRICTED}}
 """
+_SOURCES = """
+sources:
+  cdc: {url: 'sqlite:///cdc.db', agency: CDC}
+  lake: {url: 'file:lake', privacy_tier: PUBLIC}
+"""
 _TABLES = (
     ("CREATE TABLE flu_weekly (week TEXT, cases INTEGER)", "INSERT INTO flu_weekly VALUES ('2024-01-06', 3)"),
     ("CREATE TABLE zip_counts (zip TEXT, cases INTEGER)", "INSERT INTO zip_counts VALUES ('10001', 1)"),
@@ -71,12 +76,18 @@ def make_world(home: Path, *, with_hidden: bool) -> Path:
     (home / "policies").mkdir(parents=True)
     (home / "policies" / "rules.polar").write_text(_POLICY)
     (home / "policies" / "roles.yml").write_text(_ROLES)
-    (home / "sources.yml").write_text("sources:\n  cdc: {url: 'sqlite:///cdc.db', agency: CDC}\n")
+    (home / "sources.yml").write_text(_SOURCES)
     tables = [statement for each in _TABLES for statement in each]
     with closing(sqlite3.connect(home / "cdc.db")) as store:
         for statement in [*tables, *(_PATIENTS if with_hidden else _PATIENTS_NEVER)]:
             store.execute(statement)
         store.commit()
+    (home / "lake").mkdir()
+    (home / "lake" / "notes.csv").write_text("note\nplain\n")
+    if with_hidden:
+        # Its address differs from the visible one's by case alone.
+        (home / "lake" / "Notes.csv").write_text("note\nzanzibar\n")
+        (home / "lake" / "Notes.manifest.yml").write_text("name: n\nsource: Notes.csv\ntags: [secret]\n")
     manifests = {**_MANIFESTS, "visits": _VISITS + (_HIDDEN if with_hidden else "")}
     if with_hidden:
         manifests["contacts"] = _CONTACTS

@@ -46,7 +46,7 @@ def not_named(answer: Done, *, asked: str = "") -> None:
 
 SEARCHES = ["flu", "flu_weekly", "contact", "contacts", "zanzibar", "quixotic", "case", "case_key", "key_of", "key",
             "visits", "ward", "reach", "cdc", "public", "week", "count", HIDDEN, HIDDEN_VIEW, "Ada", "hidden",
-            "secret"]  # fmt: skip
+            "secret", "notes", "Notes"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", SEARCHES)
@@ -61,7 +61,7 @@ NAMES = [HIDDEN, HIDDEN_VIEW, HIDDEN.upper(), f"{HIDDEN}@v1", "cdc.public.flu_we
          "flu_weekly_contacts", "lake.public.flu_weekly_contacts", "cdc.private.flu_weekly_contacts",
          'cdc.public."flu_weekly_contacts"', "cdc.public.flu_weekl", "cdc.public.flu_weekly", FIND_ONLY,
          "cdc.public.visits", "cdc.public.visits@v1", "cdc.public.visits@v2", "cdc.public.visits_by_ward",
-         "cdc.public.flu_seasons"]  # fmt: skip
+         "cdc.public.flu_seasons", "lake.public.notes", "lake.public.Notes", "lake.public.NOTES"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,6 +103,8 @@ QUERIES = [
     "SELECT table_name FROM cdc.information_schema.tables",
     "SELECT * FROM cdc.public.visits AS v (a, b, c)",
     "SELECT * FROM cdc.public.visits AS v (a, b, c, d)",
+    "SELECT * FROM lake.public.Notes",
+    'SELECT * FROM lake.public."Notes"',
 ]
 
 

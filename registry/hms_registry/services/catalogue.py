@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,11 +70,17 @@ def find_dataset(name: str, *, uow: UnitOfWork) -> Dataset | None:
     Raises:
         SettingsInvalid: *name* is not a dotted name.
     """
+    return next(_meant(name, uow=uow), None)
+
+
+def _meant(name: str, *, uow: UnitOfWork) -> Iterator[Dataset]:
     parts = split_name(name)
     if len(parts) != 3:
-        return None
-    lower = [part.lower() for part in parts]
-    return uow.datasets.find(Address(*parts)) or uow.datasets.resolve(TrinoName(*lower))
+        return
+    if (exact := uow.datasets.find(Address(*parts))) is not None:
+        yield exact
+    if (by_sql_name := uow.datasets.resolve(TrinoName(*(part.lower() for part in parts)))) is not None:
+        yield by_sql_name
 
 
 def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> View:
@@ -83,11 +90,12 @@ def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Dec
         DatasetNotFound: it is not there, or not for this person.
         SettingsInvalid: *name* is not a dotted name.
     """
-    found = find_dataset(name, uow=uow)
-    view = view_of(found, principal=principal, decisions=decisions) if found is not None else None
-    if view is None:
-        raise absent(name, uow=uow, principal=principal, decisions=decisions)
-    return view
+    for found in _meant(name, uow=uow):
+        # A hidden twin by case must not stand before the visible one that the name means without it.
+        view = view_of(found, principal=principal, decisions=decisions)
+        if view is not None:
+            return view
+    raise absent(name, uow=uow, principal=principal, decisions=decisions)
 
 
 def split_version(text: str) -> tuple[str, int | None]:
