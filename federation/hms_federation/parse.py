@@ -11,10 +11,12 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from hms_federation.refusals import invalid, shown
 from hms_registry.errors import SqlInvalid, SqlRefused
+from hms_registry.sql_work import PARSER_BREAKS, estimated_work
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 100
 MAX_TOKENS = 20_000
+_MAX_WORK = 100_000
 _WAITING_JOINS = 3
 _TYPE_DEPTH = 6
 _CONTEXT = 25
@@ -99,6 +101,8 @@ def _parse(sql: str) -> exp.Expr:
         statements = _TRINO.parser().parse(tokens, sql)
     except ParseError as error:
         raise _not_parsed(sql, error) from None
+    except PARSER_BREAKS:
+        raise SqlInvalid("the query does not parse", hint="write Trino's SQL") from None
     except RecursionError:
         raise SqlRefused("the query is nested too deeply", hint="split it into WITH parts") from None
     if len(statements) != 1 or statements[0] is None:
@@ -130,7 +134,10 @@ def _tokens(sql: str) -> list[Token]:
         raise SqlRefused(f"the query has more than {MAX_TOKENS} words", hint="split it")
     _check_is_query(tokens)
     _depth(tokens)
-    return _marked(tokens)
+    marked = _marked(tokens)
+    if estimated_work(marked, most=_MAX_WORK) > _MAX_WORK:
+        raise SqlRefused("the query is nested too deeply to be parsed in time", hint="split it into WITH parts")
+    return marked
 
 
 def _check_is_query(tokens: list[Token]) -> None:
