@@ -22,12 +22,13 @@ PARSER_BREAKS: Final = (
 _OPENERS = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.LT})
 _CLOSERS = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _LIMITS = frozenset({TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH})
-# What follows a LIMIT that cannot nest, or a column that is called offset.
-_HARMLESS = frozenset(
+# Behind these it is a column that is called limit or offset, and no clause.
+_BEFORE_A_COLUMN = frozenset(
     {
-        TokenType.ALIAS, TokenType.AND, TokenType.BETWEEN, TokenType.COMMA, TokenType.DOT, TokenType.EQ, TokenType.FROM,
-        TokenType.GT, TokenType.GTE, TokenType.IN, TokenType.IS, TokenType.LT, TokenType.LTE, TokenType.NEQ,
-        TokenType.NUMBER, TokenType.OR, TokenType.R_PAREN,
+        TokenType.AND, TokenType.BETWEEN, TokenType.COMMA, TokenType.DASH, TokenType.DISTINCT, TokenType.DOT,
+        TokenType.ELSE, TokenType.EQ, TokenType.GROUP_BY, TokenType.GT, TokenType.GTE, TokenType.L_PAREN, TokenType.LT,
+        TokenType.LTE, TokenType.NEQ, TokenType.NOT, TokenType.ON, TokenType.OR, TokenType.ORDER_BY, TokenType.PLUS,
+        TokenType.SELECT, TokenType.SLASH, TokenType.THEN, TokenType.WHEN, TokenType.WHERE,
     }
 )  # fmt: skip
 _JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
@@ -69,9 +70,7 @@ def estimated_work(tokens: Sequence[Token], *, most: int) -> int:
         elif kind in _CONDITIONS and level.joins:
             level.joins -= 1
             level.weight //= 3
-        elif (kind in _LIMITS and after not in _HARMLESS) or (
-            token.text.upper() == "IF" and after is not TokenType.L_PAREN
-        ):
+        elif _is_doubtful(token, before, after):
             level.weight *= 4
         work += levels[-1].weight
         if work > most:
@@ -79,7 +78,7 @@ def estimated_work(tokens: Sequence[Token], *, most: int) -> int:
     return work
 
 
-def _is_doubtful(token: Token, after: TokenType) -> bool:
+def _is_doubtful(token: Token, before: TokenType | None, after: TokenType) -> bool:
     if token.token_type in _LIMITS:
-        return after not in _HARMLESS
+        return before not in _BEFORE_A_COLUMN
     return token.text.upper() == "IF" and after is not TokenType.L_PAREN

@@ -23,6 +23,8 @@ _HOSTILE = {
     "a query in a limit": "SELECT " + "(SELECT 1 LIMIT " * _DEEP + "1" + ")" * _DEEP,
     "a query in an offset": "SELECT " + "(SELECT 1 OFFSET " * _DEEP + "1" + ")" * _DEEP,
     "a limit in a limit": "SELECT " + "limit limit x(" * _DEEP + "1" + ")" * _DEEP,
+    "a limit in a call": "SELECT " + "f(a limit 5, " * _DEEP + "1" + ")" * _DEEP,
+    "a limit of nothing in a call": "SELECT " + "f(a limit , " * _DEEP + "1" + ")" * _DEEP,
     "a lateral in a lateral": "SELECT is" + " ,lateral (is" * _DEEP + " 1" + ")" * _DEEP,
     "an if without brackets": "SELECT 1 FROM " + "floor(if - " * _DEEP + "1" + ")" * _DEEP,
 }
@@ -32,6 +34,9 @@ _ODD = {
 }
 _HONEST = (
     "SELECT a.x, date(b.y), CAST(c.z AS decimal(12,2)) FROM a JOIN b ON a.i = b.i JOIN c USING (i) LIMIT 9 OFFSET 5",
+    "SELECT "
+    + ", ".join(f"t.offset + limit AS x{at}" for at in range(200))
+    + " FROM t ORDER BY limit LIMIT 5 OFFSET 2",
     "SELECT if(x > 0, offset, 1) FROM a CROSS JOIN b, (SELECT 1 LIMIT 1) AS q",
     "SELECT " + ", ".join(f"coalesce(date(c{at}), date '2020-01-01')" for at in range(500)) + " FROM t",
     "SELECT 1 FROM t WHERE x IN (" + ", ".join(map(str, range(5_000))) + ")",
