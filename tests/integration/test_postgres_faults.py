@@ -84,7 +84,7 @@ def test_a_server_that_cannot_be_reached_costs_no_dataset(database: Database, wa
 
         report = crawled.crawl(url, statement_timeout_s="2")
 
-        assert time.monotonic() - started < 8.0
+        assert time.monotonic() - started < 20
         assert report.state is CrawlState.FAILED
         assert report.error.startswith("source src: ")
         assert report.hint
@@ -247,7 +247,7 @@ def test_a_network_that_hangs_in_the_middle_ends_at_the_deadline(database: Datab
         adapter.close()
 
     assert caught.value.message == "src.public.big was not read in time"
-    assert time.monotonic() - started < 8.0
+    assert time.monotonic() - started < 20
 
 
 def test_a_backend_that_an_operator_ends_fails_the_scan(database: Database) -> None:

@@ -206,7 +206,7 @@ def test_a_store_that_drips_is_left_when_its_time_is_up(monkeypatch: pytest.Monk
         with pytest.raises(SourceUnreachable, match="does not answer in time"):
             _adapter("s3://bbb", store.options()).check()
 
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

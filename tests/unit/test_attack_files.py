@@ -99,7 +99,7 @@ def test_a_file_that_was_swapped_after_the_crawl_is_not_read(
         if not rows.num_rows:
             raise ScanFailed("nothing was read")
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_hostile_manifest_costs_only_itself(lake: Path, what: str, order: str)
     found = list(_adapter(lake).manifests(Scope()))
 
     assert len(found) == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_a_manifest_that_grew_after_it_was_listed_is_read_within_its_bound(lake: Path) -> None:

@@ -52,7 +52,7 @@ def test_the_sql_of_a_view_is_refused_before_it_hangs_or_breaks_the_parser(what:
     with pytest.raises((SqlRefused, SqlInvalid)):
         parse_view({**_HOSTILE, **_ODD}[what], dialect=dialect)
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 12
 
 
 @pytest.mark.parametrize("what", _HOSTILE)
@@ -63,7 +63,7 @@ def test_a_row_filter_is_refused_before_it_hangs_the_parser(what: str) -> None:
     problem = problem_of(f"x = ({_HOSTILE[what]})", {"x": "bigint"})
 
     assert problem
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 12
 
 
 @pytest.mark.parametrize("what", [*_HOSTILE, *_ODD])
@@ -74,7 +74,7 @@ def test_a_query_is_refused_or_parsed_before_it_hangs_or_breaks_the_parser(what:
     with suppress(SqlInvalid):
         parse_query({**_HOSTILE, **_ODD}[what])
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 12
 
 
 @pytest.mark.parametrize("sql", _HONEST)

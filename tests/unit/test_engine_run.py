@@ -162,7 +162,7 @@ def test_cancelling_ends_a_slow_read_and_closes_its_reader() -> None:
     caught = failure(found)
 
     assert (type(caught), caught.message) == (QueryFailed, "the query was cancelled")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert (store.opened, store.closed, store.adapters_closed) == (1, 1, 1)
 
 

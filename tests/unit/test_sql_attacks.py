@@ -279,7 +279,7 @@ def test_a_monstrous_query_ends_soon(sql: str) -> None:
     except HmsError as error:
         assert len(str(error)) < 300
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 def test_a_long_chain_of_or_is_fine() -> None:

@@ -169,7 +169,7 @@ def test_a_scan_that_yields_nothing_for_long_is_interrupted(tmp_path: Path, how:
     with pytest.raises(ScanFailed, match="stopped"):
         database.adapter.scan(request).open_reader().read_all()
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_closing_a_reader_lets_go_of_the_database(database: Database) -> None:
