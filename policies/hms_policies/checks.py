@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from hms_policies.comparisons import check_roles
 from hms_policies.deciding import MASKS
 from hms_policies.engine import Engine, Fault
 from hms_policies.filters import problem_of
 from hms_policies.masking import fits
 from hms_policies.mentions import remention
 from hms_policies.records import ColumnRecord, DatasetRecord, PrincipalRecord
-from hms_policies.roles import known_names, resolve_principal
+from hms_policies.roles import known_names, resolve_principal, roles_of
 from hms_policies.statements import Statement, read_statements
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
@@ -23,12 +24,14 @@ _Spoken = tuple[tuple[Statement, str], ...]
 
 
 def check_bundle(bundle: Bundle, datasets: Iterable[Dataset]) -> None:
-    """Refuse a bundle with a filter or mask that cannot work on a dataset it would meet, for anyone in roles.yml.
+    """Refuse a bundle with a role that is none, or a filter or mask that cannot work on a dataset that it would meet.
 
     Raises:
         PolicyInvalid: naming file, line, dataset and reason.
     """
-    engine = Engine(read_statements(bundle.files), names_rules=True)
+    statements = read_statements(bundle.files)
+    check_roles(statements, roles_of(bundle).roles)
+    engine = Engine(statements, names_rules=True)
     people = {name: PrincipalRecord.of(resolve_principal(bundle, name)) for name in known_names(bundle)}
     check = _Check(engine, people)
     for dataset in datasets:

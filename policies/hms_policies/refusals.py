@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
+from hms_policies.comparisons import check_comparisons
 from hms_policies.names import check_names
 from hms_policies.records import CLASSES, FIELDS
 from hms_policies.statements import Call, Statement, literal
@@ -52,6 +53,7 @@ def check_statements(statements: Sequence[Statement]) -> None:
         for call in statement.calls:
             _check_call(statement, call, defined)
     check_names(statements)
+    check_comparisons(statements)
     _check_recursion(statements)
 
 
@@ -118,6 +120,13 @@ def _check_head(statement: Statement, called: set[str]) -> None:
         )
     for arg, allowed in zip(statement.args, params, strict=True):
         given = arg[2].text if len(arg) > 2 and arg[1].text == ":" else None
+        if len(arg) == 1 and arg[0].kind is not Kind.WORD and allowed != ("String",):
+            raise _refuse(
+                statement,
+                arg[0].line,
+                f"{statement.name} is never asked with {arg[0].text!r} there",
+                f"that argument is a {' or a '.join(allowed)}: name it, and compare its attributes",
+            )
         if given is not None and given not in allowed and (given in CLASSES or given == "String"):
             raise _refuse(
                 statement,
