@@ -33,7 +33,7 @@ _BEFORE_A_COLUMN = frozenset(
 )  # fmt: skip
 _JOINS = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
 _CONDITIONS = frozenset({TokenType.ON, TokenType.USING})
-_LATERALS = frozenset({TokenType.LATERAL, TokenType.UNNEST})
+_LATERALS = frozenset({TokenType.LATERAL, TokenType.UNNEST, TokenType.APPLY})
 
 
 class _Level:
