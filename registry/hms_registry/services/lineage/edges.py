@@ -54,7 +54,8 @@ def edges_of(
         view: the view as it is registered; its columns are the downstream ones.
         lookup: finds a dataset of the same source by schema and table. It is asked for the name as written and
             as the dialect folds it; `lookup_among` compares as the dialect does.
-        deadline_s: of processor time, for resolving names: what else runs on the machine changes no edge. Parsing is bounded by `view_sql.MAX_WORK`, to about a second.
+        deadline_s: of processor time, for resolving names: what else runs on the machine changes no edge. Parsing
+            is bounded by `view_sql.MAX_WORK`, to about a second.
     """
     try:
         parsed = parse_view(definition.sql, dialect=definition.dialect)
