@@ -241,11 +241,12 @@ def test_cancelling_ends_the_child_and_closes_its_reader(children: Children, tmp
     plan = planned("SELECT count(id) AS n FROM __scan_1", scanned("Id"), n="bigint")
     slow = opener(batches=100_000, pause_s=0.01, log=log)
     found = children.run(plan, open_adapter=slow, limits=Limits(), cancel=cancel)
-    timer = threading.Timer(0.3, cancel.set)
-    timer.start()
+    canceller = threading.Thread(target=lambda: (eventually(log.exists), cancel.set()))
+    canceller.start()
     started = time.monotonic()
 
     caught = failure(found)
+    canceller.join()
 
     assert (type(caught), caught.message) == (QueryFailed, "the query was cancelled")
     assert time.monotonic() - started < 10
