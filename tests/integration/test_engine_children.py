@@ -89,7 +89,7 @@ def entries(folder: str) -> int:
     return len(list(Path(folder).iterdir()))
 
 
-def eventually(fact: Callable[[], bool], within_s: float = 1.0) -> bool:
+def eventually(fact: Callable[[], bool], within_s: float = 20.0) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         if fact():
