@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -17,6 +17,8 @@ from hms_registry.domain.principals import Principal
 from hms_registry.ports.catalogue import Bundle, Classes
 
 _NOTHING = Decision()
+# A policy may open something to one way of signing in only. Where it does not say, the second costs a look-up.
+_METHODS = ("local", "token")
 
 
 class Turn(StrEnum):
@@ -104,12 +106,15 @@ def diff(old: Bundle, new: Bundle, datasets: Iterable[Dataset], people: Iterable
         pair = remention(dataset, old.mentions), remention(dataset, new.mentions)
         key = (*pair, *(labels.columns for labels in pair))
         groups.setdefault(key, (*pair, []))[2].append(str(dataset.address))
-    changes = [
-        change
+    changes = {
+        change: None
         for who in known
+        for method in _METHODS
         for old_labels, new_labels, names in groups.values()
-        for change in _changes(who, names, before.decide(who, old_labels), after.decide(who, new_labels))
-    ]
+        for change in _changes(
+            who, names, before.decide(who, old_labels, method=method), after.decide(who, new_labels, method=method)
+        )
+    }
     return PolicyDiff(changes=tuple(sorted(changes, key=lambda each: (each.who, each.dataset, each.what, each.column))))
 
 
@@ -124,9 +129,11 @@ class _Side:
         people = {name: resolve_principal(bundle, name) for name in known_names(bundle)}
         return cls(PolicyDecisions(bundle, classes=lambda: nothing), people)
 
-    def decide(self, who: str, labels: DatasetLabels) -> Decision:
+    def decide(self, who: str, labels: DatasetLabels, *, method: str) -> Decision:
         principal = self.people.get(who) or self.people.get(f"role:{who}")
-        return _NOTHING if principal is None else self.decisions.decide(principal, labels)
+        if principal is None:
+            return _NOTHING
+        return self.decisions.decide(replace(principal, auth_method=method), labels)
 
 
 def _changes(who: str, names: list[str], before: Decision, after: Decision) -> Iterator[Change]:
