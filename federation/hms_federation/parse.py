@@ -17,6 +17,7 @@ MAX_BYTES = 100_000
 MAX_DEPTH = 100
 MAX_TOKENS = 20_000
 _MAX_WORK = 100_000
+_MAX_WORD = 1000
 _WAITING_JOINS = 3
 _TYPE_DEPTH = 6
 _CONTEXT = 25
@@ -45,6 +46,7 @@ _NO_WORDS = frozenset(
         TokenType.STRAIGHT_JOIN,
     }
 )
+_TEXTS = frozenset({TokenType.STRING, TokenType.HEX_STRING, TokenType.UNICODE_STRING})
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 # Each of these can follow itself, and the parser goes one deeper each time.
@@ -132,6 +134,10 @@ def _tokens(sql: str) -> list[Token]:
         raise SqlInvalid("the query is empty", hint="write one SELECT over registered datasets")
     if len(tokens) > MAX_TOKENS:
         raise SqlRefused(f"the query has more than {MAX_TOKENS} words", hint="split it")
+    if any(len(token.text) > _MAX_WORD and token.token_type not in _TEXTS for token in tokens):
+        raise SqlRefused(
+            f"a name or number in the query is longer than {_MAX_WORD} characters", hint="write it shorter"
+        )
     _check_is_query(tokens)
     _depth(tokens)
     marked = _marked(tokens)

@@ -26,6 +26,7 @@ _CLAUSES = (
     "with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct",
     "windows",
 )  # fmt: skip
+_MAX_COLUMNS = 5_000
 
 
 def select(statement: Statement, node: exp.Select, *, parent: Scope | None, named: Mapping[str, Named]) -> Rows:
@@ -109,6 +110,9 @@ class _Select:
             else:
                 parts = identifiers(node)
                 items.append(_Item(parts[-1].name if parts else "", node))
+            if len(items) > _MAX_COLUMNS:
+                raise refused(node, f"a SELECT has more than {_MAX_COLUMNS} columns", hint="name those that you need")
+        self.statement.widen(node=self.node, columns=len(items))
         return items
 
     def _star(self, node: exp.Expr) -> list[_Item]:

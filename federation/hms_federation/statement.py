@@ -29,6 +29,9 @@ _MAX_SQL = 2_000_000
 # What is known only when the whole statement is: which columns are used. A hostile owner may name a column as they
 # like, so a mark holds both quotes: in a name one of them is doubled, in a text the other, and neither can be a mark.
 _LATER = re.compile("\x01'\"(\\d+):(\\d+)\x01|\x03'\"(\\d+)\x03")
+# Each query of WITH may double the columns of the one before it, and each reference to a dataset compiles its policy.
+_MAX_COLUMNS = 50_000
+_MAX_SCANS = 200
 _SETS: Mapping[type[exp.Expr], str] = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 
 
@@ -49,6 +52,7 @@ class Statement:
     Attributes:
         scans: every reference to a dataset, in the order in which it was met.
         tables: the node of each, for the governed text.
+        columns: how many all its queries have together.
     """
 
     resolve: Resolve
@@ -59,6 +63,17 @@ class Statement:
     tables: list[tuple[exp.Table, GovernedScan]] = field(default_factory=list)
     items: dict[tuple[int, int], tuple[str, TrinoType]] = field(default_factory=dict)
     known: dict[TrinoName, tuple[Dataset, Decision]] = field(default_factory=dict)
+    columns: int = 0
+
+    def widen(self, *, node: exp.Expr, columns: int) -> None:
+        """Count the columns of one more query.
+
+        Raises:
+            SqlRefused: they are too many to plan in a process that others wait for.
+        """
+        self.columns += columns
+        if self.columns > _MAX_COLUMNS:
+            raise refused(node, f"the query computes more than {_MAX_COLUMNS} columns", hint="name those that you need")
 
     def scan(self, node: exp.Table, name: TrinoName) -> GovernedScan:
         """Open one reference to a dataset, under its policy.
@@ -73,6 +88,8 @@ class Statement:
             decision = self.decide(dataset)
             _check_may_read(name, dataset, decision)
             self.known[name] = dataset, decision
+        if len(self.scans) >= _MAX_SCANS:
+            raise refused(node, f"the query reads more than {_MAX_SCANS} datasets", hint="read them in several queries")
         dataset, decision = self.known[name]
         scan = GovernedScan(
             number=len(self.scans) + 1,

@@ -84,7 +84,7 @@ def test_a_comparison_that_can_hold_is_loaded(rule: str) -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        'deny(p: Principal, "read", _: Dataset) if "anlyst" in p.roles;',
+        'deny(p: Principal, "read", _: Dataset) if "shipping_analysts" in p.roles;',
         'mask(p: Principal, _: Column, "null") if not ("stewart" in p.roles);',
         'mask(p: Principal, _: Column, "null") if not sees(p);\nsees(p: Principal) if "stewart" in p.roles;',
     ],

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from hms_registry.domain.decisions import Decision, Mask
+from hms_registry.errors import SqlInvalid
 from sql_house import House
 
 _PAYLOAD = " AS x, (SELECT min(name) FROM __scan_2) AS "
@@ -52,3 +53,34 @@ def test_a_field_name_is_never_read_as_sql_of_ours() -> None:
     found = house.rows("SELECT t.* FROM lake.p.evil CROSS JOIN UNNEST(ARRAY[n]) AS t")
 
     assert found == [("x", "y")]
+
+
+_WIDE = {
+    "a star in each of WITH": "WITH a0 AS (SELECT * FROM lake.p.t)"
+    + "".join(f", a{at} AS (SELECT p.*, q.* FROM a{at - 1} p CROSS JOIN a{at - 1} q)" for at in range(1, 18))
+    + " SELECT 1 FROM a17",
+    "many stars": "SELECT " + ", ".join(["*"] * 9000) + " FROM lake.p.t",
+    "stars of stars": "SELECT " + ", ".join(["*"] * 99) + " FROM (SELECT " + ", ".join(["*"] * 99) + " FROM lake.p.t)",
+    "many of WITH": "WITH "
+    + ", ".join(f"a{at} AS (SELECT {', '.join(['*'] * 60)} FROM lake.p.t)" for at in range(40))
+    + " SELECT 1 FROM a1",
+    "many tables": "SELECT 1 FROM " + ", ".join(f"lake.p.t t{at}" for at in range(3000)),
+    "many unions": " UNION ALL ".join(["SELECT c1 FROM lake.p.t"] * 3000),
+    "a long number": "SELECT " + "9" * 90_000,
+    "a long limit": "SELECT 1 LIMIT " + "9" * 5000,
+    "a long name of a table": "SELECT 1 FROM lake.p." + "q" * 90_000,
+    "a long name of a column": "SELECT " + "q" * 90_000 + " FROM lake.p.t",
+    "a long name of a function": "SELECT " + "q" * 90_000 + "(1) FROM lake.p.t",
+    "a long quoted name": 'SELECT "' + "q" * 90_000 + '" FROM lake.p.t',
+}
+
+
+@pytest.mark.parametrize("what", _WIDE)
+def test_a_query_that_would_fill_the_planner_is_refused_in_few_words(what: str) -> None:
+    """The server plans in its own process: a short text may not fill it."""
+    house = House(tables={"lake.p.t": pa.table({f"c{at}": [at] for at in range(30)})})
+
+    with pytest.raises(SqlInvalid) as raised:
+        house.plan(_WIDE[what])
+
+    assert len(raised.value.message) < 300
