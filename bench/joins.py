@@ -117,7 +117,7 @@ def _by_hand(registry: Registry, sql: str) -> Callable[[], Rows]:
 
 def _plan(registry: Registry, sql: str) -> Plan:
     """The plan of the service: it says which columns and conjuncts each scan is asked, so both sides ask the same."""
-    from hms_federation.rewrite import plan
+    from hms_federation.compiler.rewrite import plan
     from hms_policies import mask_expression
 
     principal, decisions = registry.principal(WHO), registry.decisions()

@@ -103,7 +103,7 @@ def functions() -> Iterator[str]:
 
     by_family: dict[str, list[str]] = {}
     for module, family in _FAMILIES.items():
-        found = import_module(f"hms_federation.semantics.{module}").FUNCTIONS
+        found = import_module(f"hms_federation.compiler.semantics.{module}").FUNCTIONS
         by_family.setdefault(family, []).extend(found)
     yield "| family | functions |"
     yield "|---|---|"

@@ -1,4 +1,4 @@
-"""An adapter in memory and plans by hand, for the running half of federated SQL."""
+"""An adapter in memory and plans by hand, for the engine of federated SQL."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from functools import cache
 import duckdb
 import pyarrow as pa
 
+from hms_federation.compiler.rewrite import plan
 from hms_federation.plan import Plan
-from hms_federation.rewrite import plan
 from hms_policies import mask_expression
 from hms_registry.domain.columns import Column, ColumnPath
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState

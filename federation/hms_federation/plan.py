@@ -1,4 +1,4 @@
-"""The plan: what the rewriting half hands to the running half. Everything in it can cross to a child process."""
+"""The plan: what the compiler hands to the engine. Everything in it can cross to a child process."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from hms_federation.answer import Answer
 from hms_federation.asking import TRIES, Asking, Planner, policy_moves
+from hms_federation.engine.limits import OVER_HTTP, Limits
 from hms_federation.explained import Explained, explained
-from hms_federation.limits import OVER_HTTP, Limits
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError, QueryFailed
 from hms_registry.ports.adapter import Adapter, Scan
@@ -21,9 +21,9 @@ from hms_registry.ports.policy import Decisions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from hms_federation.children import Children
+    from hms_federation.engine.children import Children
+    from hms_federation.engine.sandbox import Sandbox
     from hms_federation.plan import Plan, PlannedScan
-    from hms_federation.sandbox import Sandbox
 
 Engine = Callable[["Plan", Event], Answer]
 """Runs a plan until the event is set: `engine.run` or `Children.run` with the rest of their arguments bound."""
@@ -173,7 +173,7 @@ class SqlService:
         self, sql: str, *, principal: Principal, limits: Limits | None = None, cancel: Event | None = None
     ) -> Answer:
         """Answer in this process: for whoever sits at this machine. See `ask`."""
-        from hms_federation.engine import run
+        from hms_federation.engine.run import run
 
         kept = self._kept() if limits is None else None
         return self._ask(
@@ -199,7 +199,7 @@ class SqlService:
 
     def explain(self, sql: str, *, principal: Principal) -> Explained:
         """See `explain`."""
-        from hms_federation.engine import asked
+        from hms_federation.engine.run import asked
 
         return explain(
             sql,
@@ -213,7 +213,7 @@ class SqlService:
 
     def start_children(self) -> Children:
         """Load the engine for children now, so that the first query need not wait for it. Idempotent."""
-        from hms_federation.children import Children
+        from hms_federation.engine.children import Children
 
         with self._lock:
             if self._children is None:
@@ -232,7 +232,7 @@ class SqlService:
             sandbox.close()
 
     def _kept(self) -> Sandbox:
-        from hms_federation.sandbox import Sandbox
+        from hms_federation.engine.sandbox import Sandbox
 
         with self._lock:
             self._sandbox = self._sandbox or Sandbox(Limits())

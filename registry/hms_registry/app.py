@@ -137,7 +137,7 @@ async def query(
     The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
     Parquet does not parse. A query whose asker has left is ended.
     """
-    from hms_federation.formats import MEDIA_TYPES
+    from hms_federation.writing.formats import MEDIA_TYPES
 
     left, begun = Event(), asyncio.get_running_loop().create_future()
     watch = asyncio.create_task(_end_when_gone(request, left=left, begun=begun))
@@ -153,7 +153,7 @@ async def query(
 
 def _ask(question: Query, *, registry: Registry, principal: Principal, left: Event) -> tuple[Answer, Iterator[bytes]]:
     """Begin the answer, so that what fails before its first chunk is an error with a status."""
-    from hms_federation.formats import encode
+    from hms_federation.writing.formats import encode
 
     answer = registry.sql.ask_in_child(question.sql, principal=principal, cancel=left)
     chunks = encode(answer, format=question.format)

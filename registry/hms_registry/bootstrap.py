@@ -140,7 +140,7 @@ class Registry:
         """The SQL service over this registry."""
         from functools import partial
 
-        from hms_federation.rewrite import plan
+        from hms_federation.compiler.rewrite import plan
         from hms_federation.service import SqlService
         from hms_policies import mask_expression
         from hms_registry.services.adapters import modules_of

@@ -20,9 +20,9 @@ import pytest
 
 from engine_fakes import CANARY, Exits, Locked, Opener, Store, planned, scanned
 from hms_federation.answer import Answer
-from hms_federation.children import Children
-from hms_federation.engine import run
-from hms_federation.limits import Limits
+from hms_federation.engine.children import Children
+from hms_federation.engine.limits import Limits
+from hms_federation.engine.run import run
 from hms_federation.plan import Plan
 from hms_registry.errors import (
     HmsError,
@@ -416,8 +416,8 @@ def test_closing_ends_running_queries_and_leaves_no_process_and_no_file() -> Non
 ORPHAN = """
 import sys, time
 from engine_fakes import Opener, planned, scanned
-from hms_federation.children import Children
-from hms_federation.limits import Limits
+from hms_federation.engine.children import Children
+from hms_federation.engine.limits import Limits
 plan = planned("SELECT id, txt FROM __scan_1", scanned("Id", "txt"), id="bigint", txt="varchar")
 answer = Children().run(plan, open_adapter=Opener(options=(("batches", 50000), ("rows", 5000))), limits=Limits())
 next(answer)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from hms_federation.parse import parse_query
+from hms_federation.compiler.parse import parse_query
 from hms_policies.filters import problem_of
 from hms_registry.errors import SqlInvalid, SqlRefused
 from hms_registry.services.lineage.view_sql import MAX_WORK, parse_view

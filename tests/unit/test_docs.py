@@ -21,7 +21,7 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
-from hms_federation import expressions
+from hms_federation.compiler import expressions
 from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
 from hms_registry.errors import SqlRefused

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from hms_federation.answer import Answer
-from hms_federation.engine import answer_schema
-from hms_federation.formats import MEDIA_TYPES, encode, write
+from hms_federation.engine.run import answer_schema
 from hms_federation.plan import OutputColumn
-from hms_federation.table import shown
-from hms_federation.values import distinct_names
+from hms_federation.writing.formats import MEDIA_TYPES, encode, write
+from hms_federation.writing.table import shown
+from hms_federation.writing.values import distinct_names
 from hms_registry.errors import ScanFailed, SettingsInvalid
 
 BIDI = "\u202e"

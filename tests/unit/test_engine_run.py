@@ -15,8 +15,8 @@ import pytest
 
 from engine_fakes import CANARY, Store, planned, scanned
 from hms_federation.answer import Answer
-from hms_federation.engine import asked, run
-from hms_federation.limits import Limits
+from hms_federation.engine.limits import Limits
+from hms_federation.engine.run import asked, run
 from hms_federation.plan import OutputColumn, Plan
 from hms_registry.errors import HmsError, QueryFailed, QueryLimitExceeded, ScanFailed, SourceUnreachable
 

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from hms_federation.limits import Limits
-from hms_federation.sandbox import Sandbox
+from hms_federation.engine.limits import Limits
+from hms_federation.engine.sandbox import Sandbox
 
 ROWS = pa.table({"a": [1]})
 

@@ -16,8 +16,8 @@ import pytest
 
 from engine_fakes import Store, planned, scanned
 from hms_federation.answer import Answer
-from hms_federation.engine import asked, run
-from hms_federation.limits import Limits
+from hms_federation.engine.limits import Limits
+from hms_federation.engine.run import asked, run
 from hms_federation.plan import Governed, Plan
 from hms_federation.service import SqlService, ask, explain
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState

@@ -42,7 +42,7 @@ def test_a_password_arrives_whole_when_it_is_encoded_or_an_option(password: str)
     option = _config("postgresql://u@h/d", password=password)
 
     assert encoded.crawler.password == option.crawler.password == password
-    assert not password or len(password) < 4 or password not in repr(encoded)
+    assert repr(encoded) == repr(_config("postgresql://u:another@h/d"))
 
 
 @pytest.mark.parametrize("password", ["p@ss", "a/b?c#d", "100%", "sp ace", ":", "[x]"])

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from hms_federation.expressions import FUNCTIONS
+from hms_federation.compiler.expressions import FUNCTIONS
 from hms_registry.errors import DatasetNotFound, HmsError, SqlInvalid, SqlRefused
 from sql_house import House
 

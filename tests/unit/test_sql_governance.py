@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from hms_federation.rewrite import plan
+from hms_federation.compiler.rewrite import plan
 from hms_policies import mask_expression
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.errors import AccessDenied, DatasetNotFound, HmsError, PolicyInvalid, SqlInvalid

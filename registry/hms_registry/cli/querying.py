@@ -41,7 +41,7 @@ def query(
     as_json: AsJson = False,
 ) -> None:
     """Ask one SELECT over registered datasets, under the policy in force."""
-    from hms_federation.formats import write
+    from hms_federation.writing.formats import write
 
     with home_of(context).registry() as registry:
         asker = principal(registry, who)

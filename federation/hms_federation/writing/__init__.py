@@ -1,0 +1,1 @@
+"""Writing: an answer as Arrow, CSV, JSON lines or a table for people."""
