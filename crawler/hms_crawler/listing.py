@@ -75,11 +75,17 @@ class Listing:
     def absent(self) -> Iterable[tuple[Known, bool]]:
         """Yield what is registered and was not listed where the listing was whole, with whether to believe it.
 
-        A transactional snapshot is believed at once; any other listing when two complete runs agree.
+        A transactional snapshot is believed at once; any other listing when two complete runs agree. What the
+        patterns leave out is not wanted any more, whatever was listed.
         """
         for address, known in self.known.items():
+            if known.state is DatasetState.GONE:
+                continue
+            if not self.scope.includes(address.schema, address.table):
+                yield known, True
+                continue
             container = self._containers.get(address.schema) or self._containers.get("")
-            if known.state is DatasetState.GONE or address in self._seen:
+            if address in self._seen:
                 continue
             if container is not None and container.is_complete:
                 yield known, container.is_snapshot or known.state is DatasetState.SUSPECT

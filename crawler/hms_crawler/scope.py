@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from hms_registry.domain.datasets import Stamp
 from hms_registry.domain.sources import Source
 from hms_registry.ports.adapter import Scope
 
 
 def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | None = None) -> Scope:
-    """Make the scope that a source's include and exclude patterns describe; exclude wins."""
+    """Make the scope that a source's include and exclude patterns describe."""
     if not source.include and not source.exclude:
         return Scope(deadline_s=deadline_s, previous=previous)
-
-    def includes(schema: str, table: str) -> bool:
-        name = f"{schema}.{table}"
-        wanted = not source.include or any(fnmatchcase(name, pattern) for pattern in source.include)
-        return wanted and not any(fnmatchcase(name, pattern) for pattern in source.exclude)
-
-    return Scope(includes=includes, schemas=_schemas(source), deadline_s=deadline_s, previous=previous)
+    return Scope(includes=source.wants, schemas=_schemas(source), deadline_s=deadline_s, previous=previous)
 
 
 def _schemas(source: Source) -> frozenset[str] | None:

@@ -216,6 +216,16 @@ def described(done: Done) -> str:
     return f"{done.code}: {done.out}{done.err}"
 
 
+def test_what_sources_yml_leaves_out_is_not_ingested(tmp_path: Path) -> None:
+    """The next crawl would take it away again, so it is said at once."""
+    home = make_home(tmp_path)
+    (home / "sources.yml").write_text(_SOURCES.replace("agency: DOT", "exclude: ['*.calls']"))
+
+    done = hms(home, "ingest", str(home / "calls.manifest.yml"))
+
+    assert (done.code, "left out by the patterns" in done.err) == (2, True), described(done)
+
+
 def test_a_manifest_is_ingested_once(tmp_path: Path) -> None:
     """The second time writes nothing, and says so."""
     home = make_home(tmp_path)

@@ -1,7 +1,7 @@
 """The crawl over a real catalogue: what is listed is accounted for, and absence is never guessed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Self
@@ -261,6 +261,32 @@ def test_what_the_scope_leaves_out_is_counted(catalogue: Catalogue) -> None:
     report = run(Shelf(tables={"a": ["x"], "tmp_b": ["y"], "TMP_c": ["z"]}), catalogue, source)
 
     assert (report.balance.listed, report.balance.new, report.balance.filtered) == (3, 2, 1)
+
+
+@pytest.mark.parametrize("is_snapshot", [True, False])
+@pytest.mark.parametrize("patterns", [{"exclude": ("public.b",)}, {"include": ("public.a",)}, {"include": ("*.a",)}])
+def test_what_the_scope_leaves_out_afterwards_is_gone_at_once(
+    catalogue: Catalogue, patterns: Mapping[str, tuple[str, ...]], is_snapshot: bool
+) -> None:
+    """It lies there and is not wanted any more: no second listing has to agree. Wanted again, it has its old id."""
+    shelf = Shelf(tables={"a": ["x"], "b": ["y"]}, is_snapshot=is_snapshot)
+    run(shelf, catalogue)
+
+    left_out = run(shelf, catalogue, replace(SHOP, **patterns))
+    gone = states(catalogue)
+    run(shelf, catalogue)
+
+    assert (left_out.balance.gone, left_out.is_ok, gone["b"]) == (1, True, DatasetState.GONE)
+    assert states(catalogue) == {"a": DatasetState.PRESENT, "b": DatasetState.PRESENT}
+
+
+def test_a_source_that_does_not_answer_loses_nothing_to_its_new_patterns(catalogue: Catalogue) -> None:
+    """A source that is down is stale, whatever sources.yml says of it meanwhile."""
+    run(Shelf(tables={"a": ["x"], "b": ["y"]}), catalogue)
+
+    run(Shelf(is_down=True), catalogue, replace(SHOP, exclude=("public.b",)))
+
+    assert states(catalogue)["b"] is DatasetState.PRESENT
 
 
 def test_a_foreign_key_is_an_edge_whatever_the_order(catalogue: Catalogue) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import Stamp
@@ -20,7 +21,7 @@ class Source:
         url: as written, `${ENV}` references unresolved; never a secret.
         options: further adapter settings as written, unresolved likewise.
         include: glob patterns over `schema.table`, matched byte-exact and case-sensitive; empty = all.
-        exclude: likewise; what matches is counted as filtered.
+        exclude: likewise, and wins over *include*; what matches is counted as filtered, and leaves the catalogue.
         privacy_tier: for datasets that nobody labelled; None = RESTRICTED.
     """
 
@@ -35,6 +36,12 @@ class Source:
     exclude: tuple[str, ...] = ()
     tags: frozenset[str] = field(default_factory=frozenset)
     privacy_tier: PrivacyTier | None = None
+
+    def wants(self, schema: str, table: str) -> bool:
+        """Say whether the patterns leave this dataset in."""
+        name = f"{schema}.{table}"
+        is_included = not self.include or any(fnmatchcase(name, pattern) for pattern in self.include)
+        return is_included and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

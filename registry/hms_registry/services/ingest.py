@@ -11,7 +11,7 @@ from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.sources import Source
-from hms_registry.errors import LocationOutsideSource, ScanFailed
+from hms_registry.errors import LocationOutsideSource, ScanFailed, SettingsInvalid
 from hms_registry.ports.adapter import Adapter, Locates
 from hms_registry.ports.catalogue import AuditEntry, Catalogue
 from hms_registry.services.sources_file import absolute_url
@@ -52,7 +52,7 @@ def ingest(
     Raises:
         LocationOutsideSource: it lies under no registered source, so it is not opened.
         ScanFailed: it lies there, and cannot be read.
-        SettingsInvalid: the manifest names columns that are not there.
+        SettingsInvalid: the manifest names columns that are not there, or sources.yml leaves the dataset out.
     """
     location = absolute_url(manifest.source, folder=beside)
     for source in sources:
@@ -60,6 +60,7 @@ def ingest(
         try:
             ref = adapter.locate(location) if isinstance(adapter, Locates) else None
             if ref is not None:
+                _check_wanted(source, ref)
                 described = _describe(adapter, ref)
                 described = replace(described, location=withheld(source.name, described.location))
                 kept = replace(manifest, source=withheld(source.name, manifest.source))
@@ -70,6 +71,15 @@ def ingest(
         f"{manifest.source} lies under no source that is described here, so it was not opened",
         hint="describe its store in sources.yml, e.g. lake: {url: file:FOLDER}",
     )
+
+
+def _check_wanted(source: Source, ref: DatasetRef) -> None:
+    """The next crawl would take it out of the catalogue again."""
+    if not source.wants(ref.address.schema, ref.address.table):
+        raise SettingsInvalid(
+            f"{ref.address} is left out by the patterns of {source.name} in sources.yml",
+            hint="mend include or exclude there",
+        )
 
 
 def _describe(adapter: Adapter, ref: DatasetRef) -> DescribedDataset:
