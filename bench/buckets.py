@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bench.databases import JOINED_ROWS
 from bench.homes import Described, Homes
-from bench.servers import Servers
+from bench.servers import Servers, key_variable
 from services.seaweedfs import Bucket
 
 FOLDERS = 20
@@ -53,8 +53,8 @@ class Buckets:
 def source_of(bucket: Bucket, *, port: int | None = None) -> Described:
     """Describe a bucket as a source; through another port (a proxy's) if one is named."""
     endpoint = f"http://127.0.0.1:{port}" if port else bucket.endpoint
-    options = {"endpoint": endpoint, "access_key": bucket.reader, "secret_key": "${BENCH_S3_SECRET}"}
-    return {"url": f"s3://{bucket.name}", "options": options}
+    keys = {"access_key": f"${{{key_variable(bucket)}}}", "secret_key": "${BENCH_S3_SECRET}"}
+    return {"url": f"s3://{bucket.name}", "options": {"endpoint": endpoint, **keys}}
 
 
 def object_key(at: int) -> str:

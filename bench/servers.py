@@ -22,6 +22,11 @@ WHERE d.datname = %s ORDER BY s.query
 _PASSWORDS = {"BENCH_POSTGRES_PASSWORD": postgres.PASSWORD, "BENCH_S3_SECRET": seaweedfs.SECRET}
 
 
+def key_variable(bucket: Bucket) -> str:
+    """Return the environment variable that holds the access key of a bucket's reader."""
+    return f"BENCH_S3_KEY_{bucket.name.replace('-', '_').upper()}"
+
+
 @dataclass
 class Servers:
     """Servers with data of their own, ended by their pids with *exits*."""
@@ -66,4 +71,6 @@ class Servers:
 
     def bucket(self) -> Bucket:
         """Make a bucket that is there until the end."""
-        return self.exits.enter_context(self.s3.bucket())
+        bucket = self.exits.enter_context(self.s3.bucket())
+        os.environ[key_variable(bucket)] = bucket.reader
+        return bucket
