@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
-from bench import crawls, joins, lists, starts
+from bench import crawls, joins, lists, postgres, s3, starts
 from bench.figures import Figure, Unequal, table
+from bench.servers import Servers
 from bench.stores import Workshop
 
 BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
@@ -26,6 +28,11 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "recrawl": crawls.recrawl,
     "first-crawl": crawls.first_crawl,
     "memory": crawls.memory,
+    "postgres-first": postgres.first_crawl,
+    "postgres-again": postgres.unchanged,
+    "postgres-changed": postgres.one_changed,
+    "s3-first": s3.first_crawl,
+    "s3-again": s3.unchanged,
 }
 
 
@@ -40,8 +47,8 @@ def main() -> int:
         parser.error(f"there is no {unknown[0]}: choose from {', '.join(BENCHES)}")
     start = time.monotonic()
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="hms-dta-bench-") as folder:
-        workshop = Workshop(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="hms-dta-bench-") as folder, ExitStack() as exits:
+        workshop = Workshop(Path(folder), Servers(exits))
         for name in asked.names or BENCHES:
             print(f"{name} ...", file=sys.stderr, flush=True)
             try:

@@ -8,8 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from bench import ROOT
 from bench.figures import Figure, require_equal
-from bench.stores import LARGE, ROOT, Workshop, make_home
+from bench.homes import make_home
+from bench.stores import LARGE, Workshop
 from bench.timing import median_ms, timed
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def _registry(workshop: Workshop) -> Iterator[Registry]:
     home = workshop.folder / "lists"
     is_new = not home.exists()
     if is_new:
-        make_home(home, url="file:.", kind="files")
+        make_home(home, {"files": {"url": "file:."}})
     with Registry.open(home) as registry:
         if is_new:
             tiers = (None, *PrivacyTier)

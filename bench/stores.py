@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from bench import ROOT
+from bench.buckets import Buckets
+from bench.databases import Databases
+from bench.homes import make_home
+from bench.servers import Servers
 from bench.timing import hms_dta, output_of
 
-ROOT = Path(__file__).resolve().parent.parent
 DEMO_SQL = ROOT / "examples" / "demo.sql"
 SMALL, LARGE = 1_000, 10_000
 KINDS = ("files", "tables")
@@ -34,6 +38,7 @@ class Workshop:
     """Builds each store once, when it is first asked for."""
 
     folder: Path
+    servers: Servers
     _crawls: dict[tuple[str, int], FirstCrawl] = field(default_factory=dict)
 
     @cached_property
@@ -53,11 +58,21 @@ class Workshop:
     def big(self) -> Path:
         """A home with two Parquet files of a million rows each, readable by the demo's steward."""
         home = self.folder / "big"
-        make_home(home, url="file:lake", kind="files")
+        make_home(home, {"files": {"url": "file:lake"}})
         _fill_parquet(home / "lake")
         output_of(hms_dta("--home", str(home), "crawl"))
         output_of(hms_dta("--home", str(home), "policy", "publish", str(ROOT / "examples" / "policies")))
         return home
+
+    @cached_property
+    def databases(self) -> Databases:
+        """Databases of PostgreSQL, and homes over them."""
+        return Databases(self.servers, self.folder / "databases")
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """Buckets of an S3 server, and homes over them."""
+        return Buckets(self.servers, self.folder / "buckets")
 
     def home(self, kind: str, size: int) -> Path:
         """A home over *size* files or tables, crawled once."""
@@ -68,7 +83,7 @@ class Workshop:
         """Crawl a new store of *size* datasets in a process of its own."""
         if (kind, size) not in self._crawls:
             home = self.folder / f"{kind}-{size}"
-            make_home(home, url="file:lake" if kind == "files" else "sqlite:///store.db", kind=kind)
+            make_home(home, {kind: {"url": "file:lake" if kind == "files" else "sqlite:///store.db"}})
             (fill_files if kind == "files" else fill_tables)(home, size)
             self._crawls[kind, size] = _first_crawl(home)
         return self._crawls[kind, size]
@@ -91,12 +106,6 @@ told = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout.d
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 print(told)
 """
-
-
-def make_home(home: Path, *, url: str, kind: str) -> None:
-    """Make a registry's home with one source, called as its *kind*."""
-    (home / ".hms-dta").mkdir(parents=True)
-    (home / "sources.yml").write_text(f"sources:\n  {kind}:\n    url: {url}\n", encoding="utf-8")
 
 
 def fill_files(home: Path, size: int) -> None:

@@ -40,20 +40,32 @@ def median_ms(work: Callable[[], object], *, runs: int) -> float:
     return median(timed(work)[0] for _ in range(runs))
 
 
-def interleaved(ours: Callable[[], T], limit: Callable[[], T], *, runs: int, what: str) -> Pair[T]:
+def interleaved(
+    ours: Callable[[], T],
+    limit: Callable[[], T],
+    *,
+    runs: int,
+    what: str,
+    before: Callable[[], object] = lambda: None,
+) -> Pair[T]:
     """Run both sides in turns, after one of each that does not count, and compare their answers each time.
+
+    Args:
+        before: done before each run of ours, and not timed.
 
     Raises:
         Unequal: the answers differ.
     """
+    before()
     answer = ours()
     require_equal(answer, limit(), what)
     times: list[tuple[float, float]] = []
     cpu_ms = []
     for _ in range(runs):
-        before = _cpu_ms()
+        before()
+        had_ms = cpu_now_ms()
         our_time, our_answer = timed(ours)
-        cpu_ms.append(_cpu_ms() - before)
+        cpu_ms.append(cpu_now_ms() - had_ms)
         limit_time, limit_answer = timed(limit)
         require_equal(our_answer, answer, what)
         require_equal(limit_answer, answer, what)
@@ -61,7 +73,7 @@ def interleaved(ours: Callable[[], T], limit: Callable[[], T], *, runs: int, wha
     return Pair(median(pair[0] for pair in times), median(pair[1] for pair in times), answer, median(cpu_ms))
 
 
-def _cpu_ms() -> float:
+def cpu_now_ms() -> float:
     """What this process and the children that ended have had of the processors."""
     return sum(os.times()[:4]) * 1000
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 from hms_crawler.guard import guarded
 from hms_registry.domain.crawls import Failure
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetRef, DatasetState, DescribedDataset
+from hms_registry.domain.datasets import (
+    Dataset,
+    DatasetId,
+    DatasetKind,
+    DatasetRef,
+    DatasetState,
+    DescribedDataset,
+    ForeignKey,
+)
 from hms_registry.domain.names import Address
 from hms_registry.errors import SourceError
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
@@ -22,15 +30,21 @@ class EdgePass:
     """Remembers what a run described, and writes its edges at the end.
 
     Attributes:
+        owes: an earlier run broke off, or failed at something: it may have left out edges of what is not described
+            again, and a key that waited for its target has it only now.
         views: every view that was listed: one that did not change may name a table that came only now.
-        described: datasets with foreign keys that were described in this run.
+        keyed: the foreign keys of datasets that were described in this run.
         has_news: something was registered or changed, so edges may have too.
     """
 
     source: str
+    owes: bool = False
     views: list[DatasetRef] = field(default_factory=list)
-    keyed: list[tuple[DatasetId, DescribedDataset]] = field(default_factory=list)
+    keyed: dict[DatasetId, tuple[ForeignKey, ...]] = field(default_factory=dict)
     has_news: bool = False
+
+    def __post_init__(self) -> None:
+        self.has_news = self.has_news or self.owes
 
     def see(self, ref: DatasetRef) -> None:
         """Note a listed ref."""
@@ -41,27 +55,32 @@ class EdgePass:
         """Note what was registered."""
         self.has_news = self.has_news or registered.outcome != "unchanged"
         if described.foreign_keys or registered.outcome == "changed":
-            self.keyed.append((registered.dataset_id, described))
+            self.keyed[registered.dataset_id] = described.foreign_keys
 
     def write(self, adapter: Adapter, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]) -> int:
         """Write the edges of views and foreign keys; return how many rows that took. Equal edges take none."""
         written = 0
-        for start in range(0, len(self.keyed), BATCH):
+        keyed = list({**(self._registered(catalogue) if self.owes else {}), **self.keyed}.items())
+        for start in range(0, len(keyed), BATCH):
             with catalogue.unit(writes=True) as uow:
                 lookup = _lookup(uow, self.source)
                 sets = [
                     EdgeSet(
                         downstream=dataset_id,
                         origin="foreign_key",
-                        edges=reference_edges(described, dataset_id=dataset_id, lookup=lookup),
+                        edges=reference_edges(keys, dataset_id=dataset_id, lookup=lookup),
                     )
-                    for dataset_id, described in self.keyed[start : start + BATCH]
+                    for dataset_id, keys in keyed[start : start + BATCH]
                 ]
                 written += uow.edges.replace_all(sets)
                 uow.commit()
         if isinstance(adapter, SuppliesLineage):
             written += self._write_views(adapter, catalogue, on_failure=on_failure)
         return written
+
+    def _registered(self, catalogue: Catalogue) -> dict[DatasetId, tuple[ForeignKey, ...]]:
+        with catalogue.unit() as uow:
+            return {each.id: each.foreign_keys for each in uow.datasets.iter(source=self.source) if each.foreign_keys}
 
     def _write_views(
         self, adapter: SuppliesLineage, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]

@@ -78,8 +78,9 @@ class Run:
     beside: Beside = field(init=False)
 
     def __post_init__(self) -> None:
-        # A run that was killed may have registered datasets and not their edges.
-        self.edges = EdgePass(source=self.status.source.name, has_news=not self.listing.trusts_stamps)
+        # A source keeps no stamp once a run was killed, broke off or failed at something.
+        was_whole = self.listing.trusts_stamps and self.status.stamp is not None
+        self.edges = EdgePass(source=self.status.source.name, owes=bool(self.listing.known) and not was_whole)
 
     def describe_all(self) -> None:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""

@@ -302,6 +302,43 @@ def test_a_foreign_key_is_an_edge_whatever_the_order(catalogue: Catalogue) -> No
     assert (edge.edge.upstream_column, edge.edge.downstream_column) == ("x", "x")
 
 
+@pytest.mark.parametrize("is_down_between", [False, True])
+def test_a_foreign_key_finds_its_target_when_an_earlier_run_did_not(
+    catalogue: Catalogue, is_down_between: bool
+) -> None:
+    """The target could not be described in the run that described the key: the next run writes the edge."""
+    key = ForeignKey(columns=("x",), target=Address("shop", "public", "z"), target_columns=("x",))
+    shelf = Shelf(tables={"a": ["x"], "z": ["x"]}, keys={"a": key}, breaks_describing={"z": OSError("boom")})
+    run(shelf, catalogue)
+    if is_down_between:
+        shelf.is_down = True
+        run(shelf, catalogue)
+    shelf.breaks_describing, shelf.is_down, shelf.described = {}, False, []
+
+    run(shelf, catalogue)
+
+    assert shelf.described == ["z"]
+    with catalogue.unit() as uow:
+        dataset = uow.datasets.find(Address("shop", "public", "a"))
+        assert dataset is not None
+        assert len(uow.edges.around(dataset.id, kind=EdgeKind.REFERENCES)) == 1
+
+
+def test_views_whose_sql_could_not_be_had_have_their_edges_from_the_next_run(catalogue: Catalogue) -> None:
+    """Nothing changed since, and they are asked for again all the same."""
+
+    class Mumbling(Shelf):
+        def definitions(self, refs: Sequence[DatasetRef]) -> Iterator[ViewDefinition]:
+            raise SourceUnreachable("the shelf is locked", hint="wait")
+
+    tables, views = {"t": ["x"], "v": ["x"]}, {"v": "CREATE VIEW v AS SELECT x FROM t"}
+    mumbled = run(Mumbling(tables=tables, views=views), catalogue)
+
+    report = run(Shelf(tables=tables, views=views), catalogue)
+
+    assert (mumbled.state, report.state, report.balance.edges) == (CrawlState.PARTIAL, CrawlState.COMPLETE, 1)
+
+
 def test_a_view_finds_its_table_when_that_comes_later(catalogue: Catalogue) -> None:
     """A view that did not change gets its edge from the crawl that brings its table."""
     shelf = Shelf(tables={"v": ["x"]}, views={"v": "CREATE VIEW v AS SELECT x FROM t"})

@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+READY = b"Z\x00\x00\x00\x05"
+"""How PostgreSQL ends an answer."""
+STATUS = b"HTTP/1.1 "
+"""How an HTTP server begins one."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
@@ -17,11 +22,14 @@ class Fault:
         cut_after: bytes after which the connection breaks; None = never.
         hang_after: bytes after which nothing comes any more, and nothing is closed.
         bytes_a_second: how slowly it comes; None = at once.
+        dies_after: whole answers, on all connections together, after which every connection breaks and none is
+            made any more; None = never.
     """
 
     cut_after: int | None = None
     hang_after: int | None = None
     bytes_a_second: int | None = None
+    dies_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -30,12 +38,18 @@ class Proxy:
 
     Attributes:
         fault: of connections made from now on.
+        mark: what an answer of the server holds once: `READY` of PostgreSQL, `STATUS` of HTTP.
         passed: bytes from the server that went through, all connections together.
+        answered: answers of connections whose fault counts them.
+        is_dead: *dies_after* has come about; set it to False to have it live again.
     """
 
     target: int
     fault: Fault = field(default_factory=Fault)
+    mark: bytes = b""
     passed: int = 0
+    answered: int = 0
+    is_dead: bool = False
     port: int = 0
     _sockets: list[socket.socket] = field(default_factory=list)
     _is_over: threading.Event = field(default_factory=threading.Event)
@@ -47,6 +61,9 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
+            if self.is_dead:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
@@ -59,7 +76,17 @@ class Proxy:
     def close(self) -> None:
         """Close every connection."""
         self._is_over.set()
-        for each in self._sockets:
+        self.hang_up()
+
+    def revive(self, fault: Fault) -> None:
+        """Break what is connected, and go on with another fault, counted from nothing."""
+        self.hang_up()
+        self.fault, self.answered, self.is_dead = fault, 0, False
+
+    def hang_up(self) -> None:
+        """Break every connection."""
+        while self._sockets:
+            each = self._sockets.pop()
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
@@ -75,7 +102,12 @@ class Proxy:
                 data = source.recv(min(most, fault.bytes_a_second or 65_536))
                 if not data:
                     break
+                if fault.dies_after is not None:
+                    data = self._living(data, fault.dies_after)
                 sink.sendall(data)
+                if self.is_dead:
+                    self.hang_up()
+                    return
                 sent += len(data)
                 self.passed += len(data) if is_answer else 0
                 if fault.bytes_a_second:
@@ -85,6 +117,16 @@ class Proxy:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+    def _living(self, data: bytes, dies_after: int) -> bytes:
+        """Return what may still pass: all that comes before the answer that is one too many."""
+        at = -1
+        while (at := data.find(self.mark, at + 1)) >= 0:
+            if self.answered >= dies_after:
+                self.is_dead = True
+                return data[:at]
+            self.answered += 1
+        return data
 
 
 @contextmanager

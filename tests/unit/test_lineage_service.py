@@ -283,7 +283,9 @@ def test_a_foreign_key_refers_column_by_column() -> None:
         ),
     )
 
-    edges = reference_edges(described, dataset_id=DatasetId("flu"), lookup=lookup_among(TABLES, dialect="sqlite"))
+    edges = reference_edges(
+        described.foreign_keys, dataset_id=DatasetId("flu"), lookup=lookup_among(TABLES, dialect="sqlite")
+    )
 
     assert [(edge.kind, edge.downstream_column, edge.upstream, edge.upstream_column) for edge in edges] == [
         (EdgeKind.REFERENCES, "region_id", "regions", "id")

@@ -15,7 +15,9 @@ from alembic.script import ScriptDirectory
 
 from hms_registry.errors import CatalogueTooNew, HmsError, SettingsInvalid
 from hms_registry.store import open_catalogue
+from hms_registry.store.dialect import Purpose
 from hms_registry.store.engine import REVISIONS, open_engine
+from hms_registry.store.sqlite import SEARCH_INDEXES
 from hms_registry.store.tables import metadata
 from hms_registry.store.upgrade import configuration
 from store_samples import described, get, register
@@ -61,7 +63,7 @@ def test_a_catalogue_in_memory_is_nobody_elses() -> None:
         assert uow.sources.all() == []
 
 
-@pytest.mark.parametrize("url", ["postgresql://x", "sqlite:///", "sqlite:/x", "sqlite://x/y", "", "/x.db"])
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite:///", "sqlite:/x", "sqlite://x/y", "", "/x.db"])
 def test_other_urls_are_refused_and_not_repeated_whole(url: str) -> None:
     """A URL that names no catalogue is a mistake in the settings."""
     with pytest.raises(SettingsInvalid) as caught:
@@ -109,7 +111,7 @@ def test_migrations_from_nothing_make_the_tables_that_the_code_expects() -> None
     def include(name: str | None, kind: str, _parents: object) -> bool:
         return kind != "table" or not (name or "").startswith(derived)
 
-    with opened.connect(writes=False) as connection:
+    with opened.connect(Purpose.READ) as connection:
         context = MigrationContext.configure(
             connection, opts={"include_name": include, "compare_type": True, "target_metadata": metadata}
         )
@@ -129,7 +131,7 @@ def test_an_upgrade_that_breaks_leaves_an_empty_database(tmp_path: Path, monkeyp
     """A migration runs wholly or not at all, and the next start does it."""
     path = tmp_path / "c.db"
     with monkeypatch.context() as patched:
-        patched.setattr("hms_registry.store.sqlite.NAME_INDEX", "CREATE NONSENSE")
+        patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (SEARCH_INDEXES[0], "CREATE NONSENSE"))
         with pytest.raises(HmsError):
             open_catalogue(f"sqlite:///{path}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -9,9 +11,11 @@ from typing import TypeVar
 import pyarrow as pa
 
 from hms_files.config import FilesConfig, absolute, local_path
-from hms_files.listing import open_file, resolve, walk
+from hms_files.listing import walk
+from hms_files.opening import check_held, look_at, open_file
 from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
+from hms_formats.pieces import Look
 from hms_formats.trees import Locator
 from hms_registry.errors import SettingsInvalid, SourceUnreachable
 
@@ -51,20 +55,29 @@ class Folder:
     def members(self, locator: Locator) -> Listed:
         """Look at the file, or walk the folder."""
         root, listed = self._config.root, Listed()
-        found = Path(resolve(root, locator.path) if locator.path else root)
         try:
-            if locator.is_folder:
-                walk(root, locator.path, listed=listed)
-            else:
-                status = found.stat()
+            if not locator.is_folder:
+                status = look_at(root, locator.path)
                 listed.files.append(Entry(locator.path, status.st_size, status.st_mtime_ns))
+            else:
+                if locator.path:
+                    check_held(root, locator.path)
+                walk(root, locator.path, listed=listed)
         except (OSError, SourceUnreachable):
             return Listed()
         return listed
 
-    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:  # noqa: ARG002 # near enough to be the same
+    def open(self, entry: Entry) -> pa.NativeFile:
         """Open a file."""
-        return open_file(self._config.root, entry.path)
+        descriptor = open_file(self._config.root, entry.path)
+        try:
+            return pa.OSFile(f"/dev/fd/{descriptor}", "rb")
+        finally:
+            os.close(descriptor)
+
+    def look(self, entry: Entry) -> Look:
+        """Open a file, and read no further than is asked."""
+        return io.FileIO(open_file(self._config.root, entry.path))
 
     def location(self, path: str) -> str:
         """Return a `file:` URL."""

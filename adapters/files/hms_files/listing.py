@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from operator import attrgetter
-from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-
+from hms_files.opening import is_held
 from hms_formats.listing import Entry, Listed, is_hidden_folder
-from hms_registry.errors import LocationOutsideSource, SourceUnreachable
+from hms_registry.errors import SourceUnreachable
 
 _MAX_DEPTH: Final = 100
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -78,7 +75,7 @@ def _take(entry: os.DirEntry[str], path: str, root: str, listed: Listed) -> None
         return
     try:
         is_link = entry.is_symlink()
-        is_ours = entry.is_file() and (not is_link or _is_held(root, path))
+        is_ours = entry.is_file() and (not is_link or is_held(root, path))
         status = entry.stat() if is_ours else None
     except FileNotFoundError:
         return  # gone between the listing and the look at it
@@ -101,44 +98,3 @@ def _is_unicode(name: str) -> bool:
 
 def _shown(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
-
-
-def _is_held(root: str, path: str) -> bool:
-    """Return whether a file lies where its path says, or is a link to what its own folder holds.
-
-    A link to elsewhere in the source would lend the registry's account to whoever may write one folder of it.
-    """
-    folder = f"{os.path.realpath(root)}/{path}".rpartition("/")[0]
-    return os.path.realpath(folder) == folder and os.path.realpath(f"{root}/{path}").startswith(f"{folder}/")
-
-
-def resolve(root: str, path: str) -> str:
-    """Return the absolute path of *path* below *root*.
-
-    Raises:
-        LocationOutsideSource: it leads out of its folder, by `..`, as an absolute path, or over a link.
-    """
-    parts = path.split("/")
-    if path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise LocationOutsideSource(f"{path!r} does not lie under the source", hint="crawl the source again")
-    absolute = f"{root}/{path}"
-    if not _is_held(root, path):
-        raise LocationOutsideSource(f"{path!r} leads out of its folder over a link", hint="copy it in, or leave it")
-    return absolute
-
-
-def open_file(root: str, path: str) -> pa.NativeFile:
-    """Open a regular file below *root*; what was put in its place meanwhile is neither followed nor waited for.
-
-    Raises:
-        LocationOutsideSource: it leads out of its folder, or is a pipe, a device or a folder.
-    """
-    descriptor = os.open(resolve(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        # Once more: the path may have been turned elsewhere between the look at it and its opening.
-        if not stat.S_ISREG(status.st_mode) or not os.path.samestat(status, Path(resolve(root, path)).stat()):
-            raise LocationOutsideSource(f"{path!r} is not the file that it was", hint="crawl the source again")
-        return pa.OSFile(f"/dev/fd/{descriptor}", "rb")
-    finally:
-        os.close(descriptor)

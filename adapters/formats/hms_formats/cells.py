@@ -7,8 +7,10 @@ A guess is verified with the conversion itself. It is defensive: whole numbers a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import cast
 
 import pyarrow as pa
@@ -19,17 +21,33 @@ from hms_formats.arrays import Values
 MISSING = ("", "X", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "-", "--", ".", "..", "(X)", "(NA)")
 """Words for "no value" in a column that is otherwise not text. In a text column only the empty cell is NULL."""
 
-_INTEGER = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_PADDED = re.compile(r"[+-]?0\d+")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?")
+_KIND = re.compile(
+    r"(?P<whole>[+-]?(?:0|[1-9]\d{0,17}))"
+    r"|(?P<decimal>[+-]?(?:0|[1-9]\d{0,30})\.\d{1,60})"
+    r"|(?P<date>\d{4}-\d\d-\d\d)"
+    r"|(?P<padded>[+-]?0\d+)"
+    r"|(?P<long>[+-]?\d+)"
+    r"|(?P<grouped>[+-]?\d{1,3}(?:,\d{3})+)"
+    r"|(?P<fraction>[+-]?\d{1,3}(?:,\d{3})+\.\d+)"
+    r"|(?P<number>(?i:[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|nan))\s*%?)"
+    r"|(?P<truth>(?i:true|false))"
+    r"|(?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
+    r"|(?P<instant>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d))",
+    re.ASCII,
+)
+_CERTAIN = frozenset({"whole", "decimal", "truth"})
+"""Kinds of which every spelling converts: most columns need no trial, which costs more than all the rest of a guess."""
 _GROUPED_RE2 = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 
 DATE = pa.date32()
 LOCAL_TIME = pa.timestamp("us")
 INSTANT = pa.timestamp("us", tz="UTC")
+_TEXT = pa.string()
+_WHOLE = pa.int64()
+_NUMBER = pa.float64()
+_ALONE: dict[str, pa.DataType] = {"date": DATE, "moment": LOCAL_TIME, "instant": INSTANT, "truth": pa.bool_()}
+_WHOLE_KINDS = frozenset({"whole", "long", "grouped"})
+_NUMBER_KINDS = _WHOLE_KINDS | {"decimal", "fraction", "number"}
 
 
 class CellDoesNotFit(Exception):
@@ -53,41 +71,60 @@ class CellRules:
     is_grouped: bool = True
 
 
-def guess(cells: Sequence[str], rules: CellRules) -> pa.DataType:
+def guess(cells: Iterable[str], rules: CellRules) -> pa.DataType:
     """Return the type that all *cells* have; text if they have none in common, or are all missing."""
-    known = [cell for cell in map(str.strip, cells) if cell not in rules.missing]
-    wanted = _candidate(known, rules) if known else None
+    distinct = set(cells)
+    known = set(map(str.strip, distinct)).difference(rules.missing)
+    kinds = _kinds(known)
+    wanted = _common(kinds, known, rules) if kinds else None
     if wanted is None:
-        return pa.string()
-    try:
-        convert(pa.array(cells, pa.string()), wanted, rules)
-    except CellDoesNotFit:
-        return pa.string()
+        return _TEXT
+    if not _is_certain(kinds, known):
+        try:
+            convert(pa.array(distinct, _TEXT), wanted, rules)
+        except CellDoesNotFit:
+            return _TEXT
     return wanted
 
 
 def time_type(text: str) -> pa.DataType | None:
     """Return the type of a date or time in ISO's spelling, None if it is neither."""
-    if _DATE.fullmatch(text):
-        return DATE
-    found = _STAMP.fullmatch(text)
-    return None if found is None else INSTANT if found[3] else LOCAL_TIME
+    found = _KIND.fullmatch(text)
+    wanted = _ALONE.get(found.lastgroup or "") if found else None
+    return None if wanted is None or pa.types.is_boolean(wanted) else wanted
 
 
-def _candidate(cells: list[str], rules: CellRules) -> pa.DataType | None:  # a case a type
-    first = time_type(cells[0])
-    if first is not None:
-        return first if all(time_type(cell) == first for cell in cells) else None
-    if all(cell.lower() in ("true", "false") for cell in cells):
-        return pa.bool_()
-    if any(map(_PADDED.fullmatch, cells)):
+def _kinds(cells: Iterable[str]) -> set[str]:
+    """Return the kinds of all *cells*; none at all once there is one that is text."""
+    kinds = set()
+    for cell in cells:
+        found = _KIND.fullmatch(cell)
+        if found is None:
+            return set()
+        kinds.add(found.lastgroup or "")
+    return kinds
+
+
+def _common(kinds: set[str], cells: Iterable[str], rules: CellRules) -> pa.DataType | None:
+    """Return the one type that cells of these kinds have, as far as their spelling says."""
+    if len(kinds) == 1 and (kind := next(iter(kinds))) in _ALONE:
+        return _ALONE[kind]
+    if not kinds <= _NUMBER_KINDS or (not rules.is_grouped and kinds & {"grouped", "fraction"}):
         return None
-    plain = [cell.replace(",", "") if rules.is_grouped and _GROUPED.fullmatch(cell) else cell for cell in cells]
-    if all(map(_INTEGER.fullmatch, plain)):
-        return pa.int64() if all(-(2**63) <= int(cell) < 2**63 for cell in plain) else None
-    if all(_NUMBER.fullmatch(cell.removesuffix("%").rstrip()) for cell in plain):
-        return pa.float64()
-    return None
+    if not kinds <= _WHOLE_KINDS:
+        return _NUMBER
+    is_long = kinds != {"whole"} and any(not -(2**63) <= int(cell.replace(",", "")) < 2**63 for cell in cells)
+    return None if is_long else _WHOLE
+
+
+def _is_certain(kinds: set[str], cells: Iterable[str]) -> bool:
+    """True if cells of these kinds convert for sure; False if that must be tried."""
+    if kinds <= _CERTAIN:
+        return True
+    if kinds & {"date", "moment"}:
+        with suppress(ValueError):  # Python reads no date that Arrow does not
+            return all(map(date.fromisoformat if "date" in kinds else datetime.fromisoformat, cells))
+    return False
 
 
 def convert(cells: Values, wanted: pa.DataType, rules: CellRules) -> Values:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -15,6 +18,10 @@ from hms_formats.encoding import decode_head
 from hms_formats.header import find_data, join_header
 from hms_formats.pieces import HEAD_BYTES, Piece
 from hms_registry.errors import ScanFailed
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SCORED = 500
+"""Rows that tell which delimiter it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +34,11 @@ class TextOptions:
     missing: tuple[str, ...] = MISSING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One parsed row and the character at which it begins."""
 
     start: int
-    cells: list[str] = field(default_factory=list)
+    cells: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,30 +72,33 @@ def sniff(piece: Piece, options: TextOptions) -> Dialect:
     head = piece.head()
     is_cut = len(head) >= HEAD_BYTES
     text, codec, mark = decode_head(head, name=piece.name, is_cut=is_cut, encoding=options.encoding)
-    delimiter = options.delimiter or _delimiter(text, piece, is_cut)
-    rows = [row for row in parse(text, delimiter, name=piece.name, is_cut=is_cut) if any(map(str.strip, row.cells))]
+    lines = list(io.StringIO(text, newline=""))
+    delimiter = options.delimiter or _delimiter(lines, text, piece, is_cut)
+    parsed = list(parse(lines, delimiter, name=piece.name))
+    rows = [row for row in (parsed[:-1] if is_cut else parsed) if any(map(str.strip, row.cells))]
     if not rows:
         fact = "has a first line longer than 64 KiB" if is_cut else "holds no rows"
         raise ScanFailed(f"{piece.name} {fact}", hint="is it really a table of text? Rename or remove it")
     rules = CellRules(missing=options.missing, is_grouped=delimiter != ";")
-    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
     cells = [row.cells for row in rows]
+    width = Counter(map(len, cells)).most_common(1)[0][0]
     first = find_data(cells, width, rules, has_header=options.has_header)
-    data = [row for row in rows[first:] if len(row.cells) == width]
+    data = [each for each in cells[first:] if len(each) == width]
     at = rows[first].start if first < len(rows) else len(text)
+    columns: Iterable[Sequence[str]] = zip(*data, strict=True) if data else [()] * width
     return Dialect(
         encoding=codec,
         delimiter=delimiter,
         data_at=mark + len(text[:at].encode(codec)),
-        names=join_header([row.cells for row in rows[:first] if len(row.cells) == width], width),
-        types=tuple(_guess([row.cells[place] for row in data], rules, is_cut) for place in range(width)),
+        names=join_header([each for each in cells[:first] if len(each) == width], width),
+        types=tuple(_guess(column, rules, is_cut) for column in columns),
         rules=rules,
         ragged_rows=len(rows) - first - len(data),
         is_header_only=not is_cut and not data,
     )
 
 
-def _guess(cells: list[str], rules: CellRules, is_cut: bool) -> pa.DataType:
+def _guess(cells: Sequence[str], rules: CellRules, is_cut: bool) -> pa.DataType:
     """Guess a column; whole numbers that few of the rows seen have may have decimals further down."""
     found = guess(cells, rules)
     if is_cut and found.equals(pa.int64()):
@@ -98,31 +107,28 @@ def _guess(cells: list[str], rules: CellRules, is_cut: bool) -> pa.DataType:
     return found
 
 
-def parse(text: str, delimiter: str, *, name: str, is_cut: bool) -> list[Row]:
-    """Parse the text of a head; the last row is left out where the head is cut."""
-    starts = [0]
-    for line in io.StringIO(text, newline=""):
-        starts.append(starts[-1] + len(line))
-    rows: list[Row] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    lines = 0
+def parse(lines: Sequence[str], delimiter: str, *, name: str) -> Iterator[Row]:
+    """Parse the lines of a head, which may end in the middle of a row."""
+    ends = list(accumulate(map(len, lines), initial=0))
+    reader = csv.reader(lines, delimiter=delimiter)
+    seen = 0
     try:
         for cells in reader:
-            rows.append(Row(start=starts[lines], cells=cells))
-            lines = reader.line_num
+            yield Row(ends[seen], cells)
+            seen = reader.line_num
     except csv.Error as exc:
         raise ScanFailed(f"{name} is not delimited text", hint="name it after its format, or remove it") from exc
-    return rows[:-1] if is_cut else rows
 
 
-def _delimiter(text: str, piece: Piece, is_cut: bool) -> str:
+def _delimiter(lines: Sequence[str], text: str, piece: Piece, is_cut: bool) -> str:
     if piece.kind.format is Format.TSV:
         return "\t"
+    there = [delimiter for delimiter in _DELIMITERS if delimiter in text]
     best, best_score = ",", (0.0, 0)
-    for delimiter in (",", ";", "\t", "|"):
-        widths = Counter(
-            len(row.cells) for row in parse(text, delimiter, name=piece.name, is_cut=is_cut)[:500] if row.cells
-        )
+    for delimiter in there if there != [best] else ():
+        rows = list(islice(parse(lines, delimiter, name=piece.name), _SCORED + 1))
+        whole = rows[: -1 if is_cut else None][:_SCORED]
+        widths = Counter(len(row.cells) for row in whole if row.cells)
         wide = {cells: count for cells, count in widths.items() if cells > 1}
         if wide:
             most = max(wide, key=lambda width: (wide[width], width))

@@ -34,8 +34,8 @@ def _read(tree: Tree, entry: Entry) -> str | Failure:
     if entry.size > _MAX_BYTES:
         return Failure(subject=entry.path, reason="it is larger than 256 KiB: no manifest is")
     try:
-        with tree.open(entry, is_look=True) as file:
-            return file.read(_MAX_BYTES).decode()
+        with tree.look(entry) as file:
+            return (file.read(_MAX_BYTES) or b"").decode()
     except (OSError, UnicodeError, LocationOutsideSource, ScanFailed):
         return Failure(subject=entry.path, reason="it cannot be read as UTF-8 text")
 

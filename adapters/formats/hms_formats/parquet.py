@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -11,12 +12,13 @@ import pyarrow.parquet as pq
 
 from hms_formats.filters import expression
 from hms_formats.inspection import Inspected
-from hms_formats.pieces import Piece, translated
+from hms_formats.pieces import Look, Piece, translated
 from hms_formats.schemas import plain_type
 from hms_registry.domain.predicates import Conjunct
 from hms_registry.errors import ScanFailed
 
 _MAX_FOOTER = 64 * 1024 * 1024
+_END_BYTES = 64 * 1024
 
 
 def inspect_parquet(piece: Piece) -> Inspected:
@@ -26,15 +28,13 @@ def inspect_parquet(piece: Piece) -> Inspected:
         ScanFailed: there is no sound footer, or two columns have one name.
     """
     with translated(piece.name), piece.look() as file:
-        _check_footer(file, piece.name)
-        with pq.ParquetFile(file) as parquet:
-            found, native = parquet.schema_arrow, _native(parquet.schema)
-            row_count = parquet.metadata.num_rows
+        metadata = pq.read_metadata(pa.BufferReader(_footer(file, piece.name)))
+        found, native = metadata.schema.to_arrow_schema(), _native(metadata.schema)
     if len(set(found.names)) != len(found.names):
         raise ScanFailed(f"{piece.name} has two columns of one name", hint="write it again with distinct names")
     fields = [pa.field(field.name, plain_type(field.type), field.nullable) for field in found]
     spelled = tuple(native.get(field.name) or str(field.type) for field in found)
-    return Inspected(schema=pa.schema(fields), native=spelled, is_guessed=False, row_count=row_count)
+    return Inspected(schema=pa.schema(fields), native=spelled, is_guessed=False, row_count=metadata.num_rows)
 
 
 def _native(schema: pq.ParquetSchema) -> dict[str, str]:
@@ -47,21 +47,31 @@ def _native(schema: pq.ParquetSchema) -> dict[str, str]:
     return native
 
 
-def _check_footer(file: pa.NativeFile, name: str) -> None:
+def _footer(file: Look, name: str) -> bytes:
+    """Read the end of a file that holds its footer; mostly one read, whatever lies before it."""
+    size = file.seek(0, io.SEEK_END)
+    start = max(0, size - _END_BYTES)
+    file.seek(start)
+    end = file.read(size - start) or b""
+    length = _footer_length(end[-8:], size, name)
+    if length + 8 > len(end):
+        file.seek(size - 8 - length)
+        end = file.read(length + 8) or b""
+    return end
+
+
+def _footer_length(tail: bytes, size: int, name: str) -> int:
     """Refuse a footer that lies about its length before anything of that length is read."""
-    size = file.size()
     if size < 12:
         raise ScanFailed(f"{name} is {'empty' if size == 0 else 'too short for Parquet'}", hint="write it again")
-    file.seek(size - 8)
-    tail = file.read(8)
-    length = struct.unpack("<I", tail[:4])[0]
+    length: int = struct.unpack("<I", tail[:4])[0]
     if tail[4:] not in (b"PAR1", b"PARE"):
         raise ScanFailed(f"{name} is not Parquet: it has no footer", hint="write it again, or name it after its format")
     if tail[4:] == b"PARE":
         raise ScanFailed(f"{name} has an encrypted footer", hint="its key is not known here; leave it out")
     if length > min(size - 12, _MAX_FOOTER):
         raise ScanFailed(f"{name} claims a footer of {length} bytes, more than it has room for", hint="write it again")
-    file.seek(0)
+    return length
 
 
 def read_parquet(
@@ -69,7 +79,10 @@ def read_parquet(
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches with those of *columns* that the file has; a superset of the rows that the predicate wants."""
     with translated(piece.name), piece.open() as file:
-        _check_footer(file, piece.name)
+        size = file.size()
+        file.seek(max(0, size - 8))
+        _footer_length(file.read(8), size, piece.name)
+        file.seek(0)
         fragment = ds.ParquetFileFormat().make_fragment(file)  # type: ignore[arg-type] # the stubs know files of Python only
         physical = fragment.physical_schema
         wanted = {name: ds.field(name) for name in columns if physical.get_field_index(name) >= 0}

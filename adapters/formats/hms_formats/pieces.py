@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pyarrow as pa
 
 from hms_formats.detection import FileKind
 from hms_registry.errors import ScanFailed
+
+Look: TypeAlias = io.RawIOBase | pa.NativeFile
+"""An open file of which little is read: Arrow's own files cost more to open than such a read does."""
 
 HEAD_BYTES = 64 * 1024
 """How much of a text file is looked at to know its schema; of the unpacked text where it is packed."""
@@ -23,7 +28,7 @@ class Piece:
     Attributes:
         name: how errors call it: the path below the source, never an absolute one.
         open: opens the raw bytes anew; a random-access file for Parquet.
-        look: the same where only a head or a footer is wanted: a far store fetches no more than that.
+        look: the same where only a head or a footer is wanted.
         partitions: values that its folders' names give, decoded; None = NULL.
     """
 
@@ -31,13 +36,13 @@ class Piece:
     size: int
     kind: FileKind
     open: Callable[[], pa.NativeFile]
-    look: Callable[[], pa.NativeFile]
+    look: Callable[[], Look]
     partitions: tuple[tuple[str, str | None], ...] = ()
 
     @contextmanager
-    def stream(self, *, is_look: bool = False) -> Iterator[pa.NativeFile]:
+    def stream(self) -> Iterator[pa.NativeFile]:
         """Open the unpacked bytes, to read from the start."""
-        with translated(self.name), self.look() if is_look else self.open() as raw:
+        with translated(self.name), self.open() as raw:
             if self.kind.is_gzip:
                 with pa.CompressedInputStream(raw, "gzip") as unpacked:
                     yield unpacked
@@ -52,8 +57,11 @@ class Piece:
         """
         if self.size == 0:
             raise ScanFailed(f"{self.name} is empty", hint="write it again, or remove it")
-        with self.stream(is_look=True) as stream:
-            return stream.read(HEAD_BYTES)
+        with translated(self.name), self.look() as raw:
+            if not self.kind.is_gzip:
+                return raw.read(HEAD_BYTES) or b""
+            with pa.CompressedInputStream(raw, "gzip") as unpacked:
+                return unpacked.read(HEAD_BYTES)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from hms_formats.detection import Format, detect
 from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.partitions import partition_values
-from hms_formats.pieces import Piece
+from hms_formats.pieces import Look, Piece
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,11 +79,16 @@ class Tree(Protocol):
         """
         ...
 
-    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:
+    def open(self, entry: Entry) -> pa.NativeFile:
         """Open the raw bytes of a file; Parquet as a random-access file.
 
-        Args:
-            is_look: only its head or footer is wanted.
+        Raises:
+            LocationOutsideSource: its path leads out of the source.
+        """
+        ...
+
+    def look(self, entry: Entry) -> Look:
+        """Open a file of which only the head or the footer is wanted: a far store fetches no more than that.
 
         Raises:
             LocationOutsideSource: its path leads out of the source.
@@ -115,7 +120,7 @@ def piece_of(tree: Tree, entry: Entry, *, below: str | None = None) -> Piece:
         name=entry.path,
         size=entry.size,
         kind=kind,
-        open=partial(tree.open, entry, is_look=False),
-        look=partial(tree.open, entry, is_look=True),
+        open=partial(tree.open, entry),
+        look=partial(tree.look, entry),
         partitions=partition_values(entry.path, below=below) if below is not None else (),
     )

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 from hms_formats.detection import Format, detect
 from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
+from hms_formats.pieces import Look
 from hms_formats.trees import Locator
 from hms_registry.errors import SourceUnreachable
 from hms_s3.client import BucketClient
@@ -26,6 +28,12 @@ from hms_s3.objects import RangedFile
 T = TypeVar("T")
 R = TypeVar("R")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def is_parquet(entry: Entry) -> bool:
+    """True if its name says that its footer is what tells of it."""
+    kind = detect(entry.name)
+    return kind is not None and kind.format is Format.PARQUET
 
 
 class Bucket:
@@ -157,22 +165,23 @@ class Bucket:
             )
         return listed
 
-    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:
+    def open(self, entry: Entry) -> pa.NativeFile:
         """Open an object by ranges."""
-        kind = detect(entry.name)
-        is_parquet = kind is not None and kind.format is Format.PARQUET
+        fetch = partial(self._fetch, entry, is_look=False)
+        return pa.PythonFile(RangedFile.whole(entry.path, entry.size, fetch, is_stream=not is_parquet(entry)), "r")
 
-        def fetch(start: int, stop: int) -> bytes:
-            found, version = self._client.fetch(
-                self._config.prefix + entry.path, entry.path, start, stop, tag=entry.tag, is_large=is_look
-            )
-            if version:
-                self.versions[entry.path] = version
-            return found
+    def look(self, entry: Entry) -> Look:
+        """Open the head or the end of an object: one request, mostly."""
+        fetch = partial(self._fetch, entry, is_look=True)
+        return RangedFile.look(entry.path, entry.size, fetch, at_end=is_parquet(entry))
 
-        if is_look:
-            return pa.PythonFile(RangedFile.look(entry.path, entry.size, fetch, at_end=is_parquet), "r")
-        return pa.PythonFile(RangedFile.whole(entry.path, entry.size, fetch, is_stream=not is_parquet), "r")
+    def _fetch(self, entry: Entry, start: int, stop: int, *, is_look: bool) -> bytes:
+        found, version = self._client.fetch(
+            self._config.prefix + entry.path, entry.path, start, stop, tag=entry.tag, is_large=is_look
+        )
+        if version:
+            self.versions[entry.path] = version
+        return found
 
     def location(self, path: str) -> str:
         """Return the `s3:` URL."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
-from hms_formats.detection import Format, detect
 from hms_formats.listing import Entry, Listed
 from hms_formats.trees import Locator
 from hms_registry.errors import CredentialsRejected, SourceUnreachable, VersionNotReadable
-from hms_s3.bucket import Bucket
+from hms_s3.bucket import Bucket, is_parquet
 from hms_s3.client import CONNECT_S, DEFAULT_REGION, READ_S, BucketClient
 from hms_s3.config import S3Config
-from hms_s3.objects import RangedFile
 from hms_s3.pins import Pin
 
 _STREAM_BYTES = 16 * 1024 * 1024
@@ -54,14 +52,13 @@ class ReadBucket(Bucket):
         super().__init__(config, client, deadline_s=deadline_s)
         self._reader = arrow_reader(config, client)
 
-    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:
+    def open(self, entry: Entry) -> pa.NativeFile:
         """Open an object: Parquet as a file, text as a stream that is fetched in large steps."""
-        if is_look or self._reader is None:
-            return super().open(entry, is_look=is_look)
-        kind = detect(entry.name)
+        if self._reader is None:
+            return super().open(entry)
         path = f"{self._config.bucket}/{self._config.prefix}{entry.path}"
         try:
-            if kind is not None and kind.format is Format.PARQUET:
+            if is_parquet(entry):
                 return self._reader.open_input_file(path)
             return self._reader.open_input_stream(path, compression=None, buffer_size=_STREAM_BYTES)
         except FileNotFoundError:
@@ -102,21 +99,12 @@ class PinnedBucket(Bucket):
             raise VersionNotReadable("this pin is of another dataset", hint="read the latest version")
         return Listed(files=inside)
 
-    def open(self, entry: Entry, *, is_look: bool) -> pa.NativeFile:
-        """Open a version by ranges: Arrow's own reader knows the latest only."""
-        kind = detect(entry.name)
-        is_parquet = kind is not None and kind.format is Format.PARQUET
-        _, version = self._pin[entry.path]
-
-        def fetch(start: int, stop: int) -> bytes:
-            key = self._config.prefix + entry.path
-            try:
-                return self._client.fetch(key, entry.path, start, stop, version=version, is_large=is_look)[0]
-            except FileNotFoundError as exc:
-                raise VersionNotReadable(
-                    f"the store keeps that version of {entry.path} no longer", hint="read the latest version"
-                ) from exc
-
-        if is_look:
-            return pa.PythonFile(RangedFile.look(entry.path, entry.size, fetch, at_end=is_parquet), "r")
-        return pa.PythonFile(RangedFile.whole(entry.path, entry.size, fetch, is_stream=not is_parquet), "r")
+    def _fetch(self, entry: Entry, start: int, stop: int, *, is_look: bool) -> bytes:
+        """Fetch of a version: Arrow's own reader knows the latest only."""
+        key, (_, version) = self._config.prefix + entry.path, self._pin[entry.path]
+        try:
+            return self._client.fetch(key, entry.path, start, stop, version=version, is_large=is_look)[0]
+        except FileNotFoundError as exc:
+            raise VersionNotReadable(
+                f"the store keeps that version of {entry.path} no longer", hint="read the latest version"
+            ) from exc

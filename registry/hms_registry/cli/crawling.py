@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hms_registry.cli.output import print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
+from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
 
 if TYPE_CHECKING:
     from hms_crawler.run import Report
@@ -47,13 +47,9 @@ def crawl(
 ) -> None:
     """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
     from hms_registry.bootstrap import now
-    from hms_registry.errors import SourceNotFound
 
     with home_of(context).registry() as registry:
-        unknown = sorted(set(sources or ()) - registry.sources.keys())
-        if unknown:
-            raise SourceNotFound(f"no source is called {unknown[0]}", hint="describe it in sources.yml")
-        wanted = [source for name, source in registry.sources.items() if not sources or name in sources]
+        wanted = wanted_sources(registry, sources)
         from hms_crawler import crawl_all
 
         with _progress(is_shown=not as_json and sys.stderr.isatty()) as progress:

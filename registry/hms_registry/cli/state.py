@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
     from hms_registry.domain.principals import Principal
+    from hms_registry.domain.sources import Source
 
 AsWho = Annotated[
     str | None, typer.Option("--as", metavar="WHO", help="A person or role of roles.yml; without it, your login name.")
@@ -45,6 +46,26 @@ def home_of(context: typer.Context) -> Home:
     home = context.obj
     assert isinstance(home, Home)
     return home
+
+
+def wanted_sources(registry: Registry, names: Sequence[str] | None) -> list[Source]:
+    """Return the sources of these names, all without any, in the order of sources.yml.
+
+    Raises:
+        SourceNotFound: one is not described there.
+        SettingsInvalid: none is described at all.
+    """
+    from difflib import get_close_matches
+
+    from hms_registry.errors import SettingsInvalid, SourceNotFound
+
+    if not registry.sources:
+        raise SettingsInvalid("sources.yml describes no source", hint="name a store there: docs/sources.md")
+    for name in sorted(set(names or ()) - registry.sources.keys()):
+        near = get_close_matches(name, registry.sources, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"sources.yml has {', '.join(registry.sources)}"
+        raise SourceNotFound(f"no source is called {name}", hint=hint)
+    return [source for name, source in registry.sources.items() if not names or name in names]
 
 
 def principal(registry: Registry, who: str | None) -> Principal:

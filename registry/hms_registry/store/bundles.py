@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
+from typing import Final
 
 from sqlalchemy import insert, or_, select
 
@@ -12,11 +13,14 @@ from hms_registry.ports.catalogue import Bundle, Classes
 from hms_registry.store import tables
 from hms_registry.store.classes import classes_in_use
 from hms_registry.store.codec import bindable, dump, parse_time, time_text
+from hms_registry.store.indexing import Part
 from hms_registry.store.labelling import current_mentions
 from hms_registry.store.refresh import refresh
 from hms_registry.store.session import Session
+from hms_registry.store.tokens import tokens
 
 _bundles = tables.bundles
+_TOKENS: Final = 50  # of a name: what begins like it will do
 _latest = _bundles.c.id.desc()
 
 
@@ -61,11 +65,21 @@ class SqlBundles:
         session.emit("PolicyPublished", None, digest=bundle.digest, author=bundle.author)
 
     def _named(self, strings: frozenset[str]) -> list[DatasetId]:
-        """Read which datasets are named so, or have a column that is."""
-        datasets, entries, among = tables.datasets, tables.search_entries, self._session.dialect.among
-        having = select(entries.c.dataset_number).where(among(entries.c.column_name, map(bindable, strings)))
-        statement = select(datasets.c.id).where(or_(among(datasets.c.address, strings), datasets.c.number.in_(having)))
-        return [DatasetId(row.id) for row in self._session.read(statement)]
+        """Read which datasets are named so, or may have a column that is: too many do no harm."""
+        if not strings:
+            return []
+        session, datasets, entries = self._session, tables.datasets, tables.search_entries
+        among = session.dialect.among
+        phrases = {each: tuple(tokens(each)[:_TOKENS]) for each in strings}
+        is_named = [among(datasets.c.address, strings)]
+        if words := list(dict.fromkeys(filter(None, phrases.values()))):
+            hits = session.dialect.matches(words, prefixes=[False] * len(words))
+            columns = select(entries.c.dataset_number).join_from(hits, entries, entries.c.id == hits.c.entry_id)
+            is_named.append(datasets.c.number.in_(columns.where(entries.c.part == Part.COLUMN.value)))
+        # Search knows nothing of a name without letters: it is looked for in what was described.
+        wordless = [f"[{dump(each)}," for each, phrase in phrases.items() if not phrase]
+        is_named += [datasets.c.described.contains(written, autoescape=True) for written in wordless]
+        return [DatasetId(row.id) for row in session.read(select(datasets.c.id).where(or_(*is_named)))]
 
     def epoch(self) -> int:
         """The epoch of the bundle in force; 0 if none."""

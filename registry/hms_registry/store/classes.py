@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
@@ -36,7 +36,7 @@ class Interned:
     """The ids of a dataset's labels: its class, and the class of each column name, in order."""
 
     class_id: int
-    columns: tuple[tuple[str, int], ...]
+    columns: tuple[int, ...]
 
 
 def intern_labels(session: Session, labelled: Mapping[str, DatasetLabels]) -> dict[str, Interned]:
@@ -45,21 +45,22 @@ def intern_labels(session: Session, labelled: Mapping[str, DatasetLabels]) -> di
     Args:
         labelled: labels with columns, by dataset id.
     """
-    texts = {each: dump_dataset_labels(replace(labels, columns=())) for each, labels in labelled.items()}
+    texts = {each: dump_dataset_labels(labels) for each, labels in labelled.items()}
     ids = _intern_datasets(session, set(texts.values()))
     wanted: set[tuple[int, str]] = set()
-    columns: dict[str, list[tuple[str, int, str]]] = {}
+    distinct: dict[str, dict[int, tuple[int, str]]] = {}
     for each, labels in labelled.items():
         class_id = ids[texts[each]]
-        columns[each] = [(name, class_id, dump_column_labels(column)) for name, column in labels.columns]
-        wanted.update((class_id, text) for _, class_id, text in columns[each])
+        # Most columns of a dataset have one object for their labels: it is written once.
+        once = {id(column): column for _, column in labels.columns}
+        distinct[each] = {at: (class_id, dump_column_labels(column)) for at, column in once.items()}
+        wanted.update(distinct[each].values())
     column_ids = _intern_columns(session, wanted)
-    return {
-        each: Interned(
-            ids[texts[each]], tuple((name, column_ids[class_id, text]) for name, class_id, text in columns[each])
-        )
-        for each in labelled
-    }
+    interned: dict[str, Interned] = {}
+    for each, labels in labelled.items():
+        of_labels = {at: column_ids[key] for at, key in distinct[each].items()}
+        interned[each] = Interned(ids[texts[each]], tuple([of_labels[id(column)] for _, column in labels.columns]))
+    return interned
 
 
 def _intern_datasets(session: Session, texts: set[str]) -> dict[str, int]:

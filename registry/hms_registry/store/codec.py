@@ -56,7 +56,7 @@ def parse_time(text: str | None) -> datetime | None:
 
 def _present(document: dict[str, object]) -> dict[str, object]:
     """Leave out what says nothing: most columns and datasets say little, and there are many of them."""
-    return {key: value for key, value in document.items() if value not in (None, "", [], {}, False)}
+    return {key: value for key, value in document.items() if value}
 
 
 def _path(path: ColumnPath) -> object:
@@ -118,19 +118,46 @@ def parse_column(document: list[object]) -> Column:
     )
 
 
-def dump_schema(
-    columns: Sequence[Column], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]
-) -> dict[str, object]:
-    """Write what a version holds."""
-    return _present(
-        {
-            "columns": [column_document(column) for column in columns],
-            "primary_key": list(primary_key),
-            "foreign_keys": [
-                [list(key.columns), list(_parts(key.target)), list(key.target_columns)] for key in foreign_keys
-            ],
-        }
+def column_text(column: Column) -> str:
+    """Write a column as a version and a described dataset hold it."""
+    return dump(column_document(column))
+
+
+def hashed_column_text(column: Column) -> str:
+    """Write what of a column tells one version from the next.
+
+    The Arrow type is left out: it is how a scan spells the type, and a new driver may spell it otherwise.
+    """
+    return dump(
+        [_path(column.path), column.trino_type, column.native_type, column.is_nullable, column.is_partition_key]
     )
+
+
+def _with_columns(columns: Sequence[str], rest: dict[str, object]) -> str:
+    """Write a document whose columns are written already; no key sorts before them."""
+    text = dump(_present(rest))
+    if not columns:
+        return text
+    end = text[1:] if text == "{}" else "," + text[1:]
+    return f'{{"columns":[{",".join(columns)}]{end}'
+
+
+def _keys(primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> dict[str, object]:
+    return {
+        "primary_key": list(primary_key),
+        "foreign_keys": [
+            [list(key.columns), list(_parts(key.target)), list(key.target_columns)] for key in foreign_keys
+        ],
+    }
+
+
+def dump_schema(columns: Sequence[str], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> str:
+    """Write what a version holds.
+
+    Args:
+        columns: of each, `column_text`.
+    """
+    return _with_columns(columns, _keys(primary_key, foreign_keys))
 
 
 def parse_schema(
@@ -154,35 +181,34 @@ def _parts(address: Address) -> tuple[str, str, str]:
     return (address.source, address.schema, address.table)
 
 
-def schema_hash(columns: Sequence[Column], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> str:
+def schema_hash(columns: Sequence[str], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> str:
     """Return what tells one version from the next: paths, types, nullability, keys, and their order.
 
-    The Arrow type is left out: it is how a scan spells the type, and a new driver may spell it otherwise.
+    Args:
+        columns: of each, `hashed_column_text`.
     """
-    kept = [
-        [_path(column.path), column.trino_type, column.native_type, column.is_nullable, column.is_partition_key]
-        for column in columns
-    ]
-    keys = [[list(key.columns), _parts(key.target), list(key.target_columns)] for key in foreign_keys]
-    return digest(dump([kept, list(primary_key), keys]))
+    keys = _keys(primary_key, foreign_keys)
+    return digest(f"[[{','.join(columns)}],{dump([keys['primary_key'], keys['foreign_keys']])[1:]}")
 
 
-def dump_described(described: DescribedDataset) -> str:
-    """Write what an adapter said, but for what has columns of its own: address, stamp, locator, observation."""
-    document = dump_schema(described.columns, described.primary_key, described.foreign_keys)
-    document |= _present(
-        {
-            "kind": described.ref.kind.value,
-            "description": described.description,
-            "owner": described.owner,
-            "location": described.location,
-            "format": described.format,
-            "unreadable": not described.is_readable,
-            "findings": list(described.findings),
-            "properties": dict(described.properties),
-        }
-    )
-    return dump(document)
+def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
+    """Write what an adapter said, but for what has columns of its own: address, stamp, locator, observation.
+
+    Args:
+        columns: of each, `column_text`.
+    """
+    rest = _keys(described.primary_key, described.foreign_keys)
+    rest |= {
+        "kind": described.ref.kind.value,
+        "description": described.description,
+        "owner": described.owner,
+        "location": described.location,
+        "format": described.format,
+        "unreadable": not described.is_readable,
+        "findings": list(described.findings),
+        "properties": dict(described.properties),
+    }
+    return _with_columns(columns, rest)
 
 
 def parse_described(

@@ -19,7 +19,7 @@ from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.store.components import components
 from hms_registry.store.label_documents import dump_column_labels, dump_dataset_labels
-from hms_registry.store.labels import ColumnFacts, Facts, Walk, bare, settle
+from hms_registry.store.labels import SILENT, ColumnFacts, Facts, Walk, bare, own_labels, settle
 
 Node = tuple[DatasetId, str]
 End = tuple[DatasetId, str | None]
@@ -53,7 +53,8 @@ class ColumnEdges:
 def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) -> dict[Node, ColumnLabels]:
     """Label the columns of the datasets of one component; the datasets themselves are done."""
     if len(group) == 1 and not walk.upstreams[group[0]]:
-        return _label_plain(walk.facts[group[0]], walk.done[group[0]], walk.mentions)
+        plain = label_plain(walk.facts[group[0]], walk.done[group[0]].privacy_tier, walk.mentions)
+        return {(group[0], name): labels for name, labels in plain}
     names = {each: list(walk.facts[each].columns) for each in group}
     for each in group:
         for upstream in walk.upstreams[each]:
@@ -70,18 +71,29 @@ def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) ->
     return result
 
 
-def _label_plain(facts: Facts, labels: DatasetLabels, mentions: frozenset[str]) -> dict[Node, ColumnLabels]:
-    """Label the columns of a dataset that comes from nothing: nearly all of them, so it takes the short way."""
-    lost = tuple(sorted(_lost(facts, labels), key=_order))
-    return {
-        (facts.id, name): ColumnLabels(
-            name=name if name in mentions else "",
-            tags=column.tags,
-            privacy_tier=labels.privacy_tier if column.tier is None else column.tier,
-            origins=() if column.is_stated else lost,
+def label_plain(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> tuple[tuple[str, ColumnLabels], ...]:
+    """Label the columns of a dataset that comes from nothing, and whose tier is *tier*."""
+    silent = ColumnLabels(privacy_tier=tier)
+    if not facts.lost and mentions.isdisjoint(facts.columns):
+        return tuple(
+            [
+                (name, silent if column is SILENT else _plain(column, "", tier, ()))
+                for name, column in facts.columns.items()
+            ]
         )
-        for name, column in facts.columns.items()
-    }
+    whole = own_labels(facts, tier, mentions)
+    lost = tuple(sorted(_lost(facts, whole), key=_order))
+    return tuple(
+        [
+            (name, _plain(column, name if name in mentions else "", tier, () if column.is_stated else lost))
+            for name, column in facts.columns.items()
+        ]
+    )
+
+
+def _plain(column: ColumnFacts, name: str, tier: PrivacyTier, lost: tuple[Origin, ...]) -> ColumnLabels:
+    own = tier if column.tier is None else column.tier
+    return ColumnLabels(name=name, tags=column.tags, privacy_tier=own, origins=lost)
 
 
 def _ends(

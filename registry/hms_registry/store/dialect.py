@@ -4,26 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum, auto
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Table
 
 from hms_registry.errors import CatalogueError
 
 
+class Purpose(Enum):
+    """What a transaction is for."""
+
+    READ = auto()
+    WRITE = auto()
+    UPGRADE = auto()
+
+
 class Dialect(Protocol):
-    """One kind of database."""
+    """One kind of database; `str` names this one, without a secret."""
+
+    @property
+    def search_indexes(self) -> Sequence[str]:
+        """The statements that make the search index, over the tables `search_entries` and `search_names`."""
+        ...
+
+    @property
+    def elsewhere(self) -> str:
+        """What to do if the database holds something else."""
+        ...
 
     def create(self) -> None:
-        """Make the database ready to be migrated, where it does not exist."""
+        """Make the database ready to be migrated."""
         ...
 
     def engine(self) -> Engine:
         """Return an engine that does not create what is missing."""
         ...
 
-    def begin(self, connection: Connection, *, writes: bool) -> None:
-        """Begin a transaction: one snapshot; *writes*: and the writer's turn, waiting for it."""
+    def begin(self, connection: Connection, *, purpose: Purpose) -> None:
+        """Begin a transaction: one snapshot. To write or upgrade: the turn first, waiting for it, and the snapshot
+        after it."""
         ...
 
     def turn(self) -> AbstractContextManager[None]:
@@ -36,6 +56,12 @@ class Dialect(Protocol):
 
     def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
         """Return `column IN values` with one bound parameter, whatever the number of values."""
+        ...
+
+    def fill(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """Insert many rows the shortest way; their values are text, numbers and None, as the database takes them."""
         ...
 
     def index(self, connection: Connection, numbers: Sequence[int]) -> None:

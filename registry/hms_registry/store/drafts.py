@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset
 from hms_registry.domain.manifests import Manifest
@@ -15,6 +16,8 @@ from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Registered
 from hms_registry.store import codec, tables
+from hms_registry.store.column_forms import ColumnForm, ColumnForms
+from hms_registry.store.datasets import Stored
 from hms_registry.store.indexing import Indexed, reindex_datasets
 from hms_registry.store.labelling import Outcome, current_mentions, facts_of, label_batch, store_labels
 from hms_registry.store.merge import Merged, merge
@@ -22,6 +25,14 @@ from hms_registry.store.naming import assign_names
 from hms_registry.store.session import Session
 
 _datasets = tables.datasets
+_LABELS = ("class_id", "column_classes", "strictest_tier")
+_DESCRIBED = ("described", "schema_hash", "stamp", "locator", "observation", "state")
+_labels_of, _described_of = itemgetter(*_LABELS), itemgetter(*_DESCRIBED)
+_COLUMNS = (
+    "number", "id", "source", "schema_name", "table_name", "address", "trino_schema", "trino_table", "version",
+    "epoch", *_LABELS, *_DESCRIBED,
+)  # fmt: skip
+_VERSION = ("dataset_id", "number", "document", "epoch", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +40,18 @@ class Draft:
     """One dataset, about to be written.
 
     Attributes:
+        key: its address, as text.
         row: as it is in the database; None = new.
+        forms: of its columns, under its manifest.
         values: of its row, as described.
         has_news: its schema or its facts differ; else only stamp, locator, observation or state do.
     """
 
     id: DatasetId
+    key: str
     row: Row[Any] | None
     merged: Merged
+    forms: Sequence[ColumnForm]
     source: Source
     values: dict[str, Any]
     version: int
@@ -61,6 +76,8 @@ def draft(
     described: DescribedDataset,
     row: Row[Any] | None,
     *,
+    key: str,
+    known: ColumnForms,
     manifest: Manifest | None,
     source: Source,
     is_restated: bool = False,
@@ -69,15 +86,19 @@ def draft(
     """Compare *described*, under its manifest, with the row that is there.
 
     Args:
+        key: its address, as text.
+        known: makes forms of columns.
         is_restated: the manifest is another than the one that the row is under.
         keeps_state: nobody looked at the store: what is gone stays gone.
     """
     merged = merge(described, manifest, source)
-    schema = merged.described
-    stamp = described.ref.stamp
+    schema, stamp = merged.described, described.ref.stamp
+    own = known.of(described.columns)
+    forms = own if schema.columns is described.columns else [ColumnForm(column) for column in schema.columns]
+    hashed = [form.hashed for form in forms]
     values = {
-        "described": codec.dump_described(described),
-        "schema_hash": codec.schema_hash(schema.columns, schema.primary_key, schema.foreign_keys),
+        "described": codec.dump_described(described, [form.document for form in own]),
+        "schema_hash": codec.schema_hash(hashed, schema.primary_key, schema.foreign_keys),
         "stamp": None if stamp is None else codec.bindable(stamp),
         "locator": codec.dump(described.ref.locator),
         "observation": codec.dump_observation(described.observation),
@@ -86,7 +107,16 @@ def draft(
     if row is None:
         identity = DatasetId(secrets.token_hex(16))
         return Draft(
-            id=identity, row=None, merged=merged, source=source, values=values, version=1, outcome="new", has_news=True
+            id=identity,
+            key=key,
+            row=None,
+            merged=merged,
+            forms=forms,
+            source=source,
+            values=values,
+            version=1,
+            outcome="new",
+            has_news=True,
         )
     if keeps_state:
         values["state"] = row.state
@@ -96,8 +126,10 @@ def draft(
     is_same = not is_restated and all(row._mapping[key] == value for key, value in values.items())
     return Draft(
         id=DatasetId(row.id),
+        key=key,
         row=row,
         merged=merged,
+        forms=forms,
         source=source,
         values=values,
         version=row.version + (values["schema_hash"] != row.schema_hash),
@@ -121,7 +153,7 @@ def write_drafts(session: Session, drafts: Sequence[Draft]) -> None:
 
 
 def _emit(session: Session, each: Draft) -> None:
-    facts = {"address": str(each.address), "version": str(each.version)}
+    facts = {"address": each.key, "version": str(each.version)}
     if each.row is None:
         session.emit("DatasetRegistered", each.id, **facts)
         return
@@ -135,49 +167,47 @@ def _emit(session: Session, each: Draft) -> None:
 
 def _insert(session: Session, drafts: Sequence[Draft]) -> None:
     names = assign_names(session, [each.address for each in drafts])
-    facts = {each.id: facts_of(each.id, each.merged, each.source) for each in drafts}
+    facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms) for each in drafts}
     outcomes, others = label_batch(session, facts, mentions=current_mentions(session), are_new=True)
-    session.write(
-        insert(_datasets), [_new_row(session, each, names[each.address], outcomes[each.id]) for each in drafts]
-    )
-    store_labels(session, others, outcomes)
-    ids = [each.id for each in drafts]
-    found = session.read(select(_datasets.c.id, _datasets.c.number).where(session.dialect.among(_datasets.c.id, ids)))
-    numbers = {row.id: row.number for row in found}
+    # One writer at a time, and no dataset is ever deleted: the numbers that follow are free.
+    last = session.read(select(func.max(_datasets.c.number))).scalar() or 0
+    numbers = {each.id: last + at for at, each in enumerate(drafts, start=1)}
+    epoch = session.next_epoch
+    rows = []
+    for each in drafts:
+        address, name = each.address, names[each.address]
+        rows.append(
+            (
+                numbers[each.id], each.id, address.source, address.schema, address.table, each.key, name.schema,
+                name.table, 1, epoch, *_labels_of(outcomes[each.id].values), *_described_of(each.values),
+            )
+        )  # fmt: skip
+    session.fill(_datasets, _COLUMNS, rows)
+    _follow(session, others, outcomes)
     indexed = [
-        Indexed(numbers[each.id], names[each.address], each.merged, outcomes[each.id].interned) for each in drafts
+        Indexed(numbers[each.id], names[each.address], each.merged, outcomes[each.id].interned, each.forms)
+        for each in drafts
     ]
     reindex_datasets(session, indexed, are_new=True)
 
 
-def _new_row(session: Session, each: Draft, name: TrinoName, outcome: Outcome) -> dict[str, object]:
-    address = each.address
-    return {
-        **each.values,
-        **outcome.values,
-        "id": each.id,
-        "source": address.source,
-        "schema_name": address.schema,
-        "table_name": address.table,
-        "address": str(address),
-        "trino_schema": name.schema,
-        "trino_table": name.table,
-        "version": 1,
-        "epoch": session.next_epoch,
-    }
+def _follow(session: Session, others: Sequence[Stored], outcomes: Mapping[DatasetId, Outcome]) -> None:
+    """Write labels that followed to other datasets."""
+    relabelled = store_labels(session, others, outcomes)
+    reindex_datasets(session, [Indexed.of(each, outcomes[each.id].interned) for each in relabelled])
 
 
 def _update(session: Session, drafts: Sequence[Draft]) -> None:
     news = [each for each in drafts if each.has_news]
     outcomes: dict[DatasetId, Outcome] = {}
     if news:
-        facts = {each.id: facts_of(each.id, each.merged, each.source) for each in news}
+        facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms) for each in news}
         outcomes, others = label_batch(session, facts, mentions=current_mentions(session))
-        store_labels(session, others, outcomes)
+        _follow(session, others, outcomes)
     rows = []
     for each in drafts:
         assert each.row is not None
-        labels = {key: each.row._mapping[key] for key in ("class_id", "column_classes", "strictest_tier")}
+        labels = {key: each.row._mapping[key] for key in _LABELS}
         labels |= outcomes[each.id].values if each.has_news else {}
         rows.append({**each.values, **labels, "version": each.version, "epoch": session.next_epoch, "of_id": each.id})
     session.write(update(_datasets).where(_datasets.c.id == bindparam("of_id")), rows)
@@ -188,24 +218,15 @@ def _indexed(each: Draft, outcome: Outcome) -> Indexed:
     row = each.row
     assert row is not None
     name = TrinoName(row.source, row.trino_schema, row.trino_table)
-    return Indexed(row.number, name, each.merged, outcome.interned)
+    return Indexed(row.number, name, each.merged, outcome.interned, each.forms)
 
 
 def _insert_versions(session: Session, drafts: Sequence[Draft]) -> None:
-    if not drafts:
-        return
-    at = codec.time_text(session.now)
+    at, epoch = codec.time_text(session.now), session.next_epoch
     rows = []
     for each in drafts:
         schema = each.merged.described
-        document = codec.dump_schema(schema.columns, schema.primary_key, schema.foreign_keys)
-        rows.append(
-            {
-                "dataset_id": each.id,
-                "number": each.version,
-                "document": codec.dump(document),
-                "epoch": session.next_epoch,
-                "created_at": at,
-            }
-        )
-    session.write(insert(tables.versions), rows)
+        columns = [form.document for form in each.forms]
+        document = codec.dump_schema(columns, schema.primary_key, schema.foreign_keys)
+        rows.append((each.id, each.version, document, epoch, at))
+    session.fill(tables.versions, _VERSION, rows)

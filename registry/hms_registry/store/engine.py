@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, event, inspect, text
@@ -11,14 +10,12 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, SettingsInvalid
-from hms_registry.store.dialect import Dialect
-from hms_registry.store.sqlite import Sqlite
+from hms_registry.store.dialect import Dialect, Purpose
 
 REVISIONS: Final = ("0001",)
 """Every revision under `migrations/versions`, oldest first; the last one is this release's."""
 
-WRITES: Final = "hms_writes"
-_SQLITE: Final = "sqlite://"
+_PURPOSE: Final = "hms_purpose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +25,14 @@ class Opened:
     engine: Engine
     dialect: Dialect
 
-    def connect(self, *, writes: bool) -> Connection:
+    def connect(self, purpose: Purpose) -> Connection:
         """Return a connection whose transactions begin as they should.
 
         Raises:
             CatalogueUnavailable, CatalogueCorrupt
         """
         try:
-            return self.engine.connect().execution_options(**{WRITES: writes})
+            return self.engine.connect().execution_options(**{_PURPOSE: purpose})
         except PoolTimeout as exc:
             raise CatalogueUnavailable(
                 f"{self.dialect} has too many units open", hint="let some of them end first"
@@ -44,15 +41,7 @@ class Opened:
 
 def open_engine(url: str) -> Opened:
     """Open the catalogue at *url*, see `open_catalogue`."""
-    if not url.startswith(_SQLITE):
-        raise SettingsInvalid("a catalogue is named by sqlite:///PATH", hint="or sqlite:// for one in memory")
-    rest = url.removeprefix(_SQLITE)
-    if rest and (not rest.startswith("/") or len(rest) == 1 or "\0" in rest):
-        raise SettingsInvalid(f"{url!r} names no file", hint="write sqlite:///PATH, or sqlite:// for one in memory")
-    path = Path(rest[1:]).absolute() if rest else None
-    dialect: Dialect = Sqlite(path)
-    if path is None or not path.exists():
-        dialect.create()
+    dialect = _dialect(url)
     opened = Opened(_wire(dialect), dialect)
     try:
         _bring_to_head(opened)
@@ -62,32 +51,50 @@ def open_engine(url: str) -> Opened:
     return opened
 
 
+def _dialect(url: str) -> Dialect:
+    """Choose by the scheme; who uses one database pays for no other."""
+    if url.startswith("sqlite://"):
+        from hms_registry.store.sqlite import Sqlite
+
+        return Sqlite.at(url)
+    if url.startswith(("postgresql://", "postgres://")):
+        from hms_registry.store.postgresql import Postgresql
+
+        return Postgresql.at(url)
+    raise SettingsInvalid(
+        "a catalogue is named by sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        hint="or by sqlite:// for one in memory",
+    )
+
+
 def _wire(dialect: Dialect) -> Engine:
     engine = dialect.engine()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        dialect.begin(connection, writes=connection.get_execution_options().get(WRITES, False))
+        dialect.begin(connection, purpose=connection.get_execution_options().get(_PURPOSE, Purpose.READ))
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:
         """The one seam for driver errors."""
+        if context.is_pre_ping:
+            return  # the pool asks whether a connection still lives, and makes another if not
         raise dialect.error(context.original_exception) from context.original_exception
 
     return engine
 
 
 def _bring_to_head(opened: Opened) -> None:
-    with opened.connect(writes=False) as connection:
+    with opened.connect(Purpose.READ) as connection:
         revision = _revision(connection, opened.dialect)
     if revision == REVISIONS[-1]:
         return
     from hms_registry.store.upgrade import upgrade
 
     opened.dialect.create()
-    with opened.connect(writes=True) as connection, connection.begin():
+    with opened.connect(Purpose.UPGRADE) as connection, connection.begin():
         if _revision(connection, opened.dialect) != REVISIONS[-1]:  # another process may have been faster
-            upgrade(connection)
+            upgrade(connection, opened.dialect)
 
 
 def _revision(connection: Connection, dialect: Dialect) -> str | None:
@@ -101,7 +108,7 @@ def _revision(connection: Connection, dialect: Dialect) -> str | None:
         return None
     if "alembic_version" not in tables or "epoch" not in tables:
         raise SettingsInvalid(
-            f"{dialect} holds other tables and is no catalogue", hint="name another file; this one was left as it is"
+            f"{dialect} holds other tables and is no catalogue", hint=f"{dialect.elsewhere}; it was left as it is"
         )
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     if revision is not None and revision not in REVISIONS:

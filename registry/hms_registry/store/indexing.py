@@ -1,21 +1,26 @@
-"""What search knows of a dataset: its names, and a row of text for each part. Derived, and rebuilt at will."""
+"""What search knows of a dataset: its names, and a row of text for each part. Derived, and rebuilt at will.
+
+Columns of one class are seen by the same people, so they share a row: a row each was half of what a crawl took.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 
-from hms_registry.domain.columns import ArrayStep, Column
 from hms_registry.domain.names import TrinoName
 from hms_registry.store import tables
 from hms_registry.store.classes import Interned
 from hms_registry.store.codec import bindable
+from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored
 from hms_registry.store.merge import Merged
 from hms_registry.store.session import Session
+from hms_registry.store.tokens import apart, searchable
 
 
 class Part(IntEnum):
@@ -44,6 +49,10 @@ _WORDS = {
 }
 
 
+_ENTRY = ("dataset_number", "part", "column_class_id", "text")
+_NAME = ("dataset_number", "folded")
+
+
 @dataclass(frozen=True, slots=True)
 class Indexed:
     """What the index is told of one dataset."""
@@ -52,13 +61,15 @@ class Indexed:
     name: TrinoName
     merged: Merged
     interned: Interned
+    forms: Sequence[ColumnForm]
 
     @classmethod
     def of(cls, stored: Stored, interned: Interned) -> Indexed:
         """Make it of a row."""
         row = stored.row
         name = TrinoName(row.source, row.trino_schema, row.trino_table)
-        return cls(row.number, name, stored.merged, interned)
+        forms = [ColumnForm(column) for column in stored.merged.described.columns]
+        return cls(row.number, name, stored.merged, interned, forms)
 
 
 def fold(text: str) -> str:
@@ -76,53 +87,43 @@ def reindex_datasets(session: Session, datasets: Sequence[Indexed], *, are_new: 
         session.unindex(numbers)
         session.write(delete(entries).where(session.dialect.among(entries.c.dataset_number, numbers)))
         session.write(delete(names).where(session.dialect.among(names.c.dataset_number, numbers)))
-    session.write(insert(entries), [row for each in datasets for row in _entries(each)])
-    session.write(insert(names), [row for each in datasets for row in _names(each)])
+    session.fill(entries, _ENTRY, [row for each in datasets for row in _entries(each)])
+    session.fill(names, _NAME, [row for each in datasets for row in _names(each)])
     session.index(numbers)
 
 
-def _names(each: Indexed) -> Iterator[dict[str, object]]:
-    address = each.merged.described.ref.address
+def _names(each: Indexed) -> Iterator[tuple[object, ...]]:
+    address, title = each.merged.described.ref.address, each.merged.title
     plain = f"{address.source}.{address.schema}.{address.table}"
-    spelled = (str(each.name), each.name.table, str(address), address.table, plain, each.merged.title)
-    for name in dict.fromkeys(fold(name) for name in spelled if name):
-        yield {"dataset_number": each.number, "folded": name}
+    spelled = (str(each.name), each.name.table, str(address), address.table, plain, title)
+    for name in dict.fromkeys([fold(name) for name in dict.fromkeys(spelled) if name]):
+        yield each.number, name
 
 
-def _entries(each: Indexed) -> Iterator[dict[str, object]]:
-    merged, described = each.merged, each.merged.described
-    address = described.ref.address
-    texts = [
-        (Part.NAME, " ".join(dict.fromkeys((f"{address.source}.{address.schema}.{address.table}", str(each.name))))),
-        (Part.TITLE, merged.title),
-        (Part.TAG, " ".join(sorted(merged.tags))),
-        (Part.DESCRIPTION, described.description),
-    ]
-    for part, text in texts:
+def _entries(each: Indexed) -> Iterator[tuple[object, ...]]:
+    merged, address = each.merged, each.merged.described.ref.address
+    name = " ".join(dict.fromkeys((f"{address.source}.{address.schema}.{address.table}", str(each.name))))
+    texts = [(Part.NAME, name), (Part.TITLE, merged.title), (Part.TAG, " ".join(sorted(merged.tags)))]
+    for part, text in (*texts, (Part.DESCRIPTION, merged.described.description)):
         if text:
-            yield _entry(each.number, part, text)
-    classes = dict(each.interned.columns)
-    for column in described.columns:
-        yield from _column_entries(each.number, column, classes[column.name])
+            yield each.number, part.value, None, searchable(text)
+    for class_id, forms in _by_class(each):
+        for part, found in (
+            (Part.COLUMN, [form.path for form in forms]),
+            (Part.TAG, [form.tags for form in forms if form.tags]),
+            (Part.COLUMN_DESCRIPTION, [form.description for form in forms if form.description]),
+        ):
+            for text in apart(dict.fromkeys(found)):
+                yield each.number, part.value, class_id, text
 
 
-def _column_entries(number: int, column: Column, class_id: int) -> Iterator[dict[str, object]]:
-    name = column.name
-    path = ".".join(segment for segment in column.path.segments if not isinstance(segment, ArrayStep))
-    yield _entry(number, Part.COLUMN, path, column_name=name, class_id=class_id)
-    if column.tags:
-        yield _entry(number, Part.TAG, " ".join(sorted(column.tags)), column_name=name, class_id=class_id)
-    if column.description:
-        yield _entry(number, Part.COLUMN_DESCRIPTION, column.description, column_name=name, class_id=class_id)
-
-
-def _entry(
-    number: int, part: Part, text: str, *, column_name: str | None = None, class_id: int | None = None
-) -> dict[str, object]:
-    return {
-        "dataset_number": number,
-        "part": part.value,
-        "column_name": None if column_name is None else bindable(column_name),
-        "column_class_id": class_id,
-        "text": bindable(text.replace("\0", " ")),
-    }
+def _by_class(each: Indexed) -> Iterable[tuple[int, Sequence[ColumnForm]]]:
+    """Group the columns of a dataset by their class; nested ones have that of their first segment."""
+    classes = each.interned.columns
+    if len(set(classes)) == 1:
+        return [(classes[0], each.forms)]
+    of_name = dict(zip(dict.fromkeys(form.name for form in each.forms), classes, strict=True))
+    found: dict[int, list[ColumnForm]] = defaultdict(list)
+    for form in each.forms:
+        found[of_name[form.name]].append(form)
+    return found.items()

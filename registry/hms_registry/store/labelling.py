@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, func, not_, select, update
@@ -13,7 +13,7 @@ from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.sources import Source
 from hms_registry.store import tables
 from hms_registry.store.classes import Interned, intern_labels
-from hms_registry.store.codec import bindable, dump
+from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored, labels_of, load_many
 from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label
 from hms_registry.store.lineage import edges_into, labelled_from
@@ -35,7 +35,7 @@ class Outcome:
         """Values for the row of the dataset."""
         return {
             "class_id": self.interned.class_id,
-            "column_classes": dump([class_id for _, class_id in self.interned.columns]),
+            "column_classes": f"[{','.join(map(str, self.interned.columns))}]",
             "strictest_tier": None if self.strictest is None else self.strictest.value,
         }
 
@@ -47,18 +47,12 @@ def current_mentions(session: Session) -> frozenset[str]:
     return frozenset() if text is None else frozenset(json.loads(text))
 
 
-def facts_of(dataset_id: DatasetId, merged: Merged, source: Source) -> Facts:
-    """Gather what labels are made of. Columns that share a first segment are one column, under all their labels."""
-    columns: dict[str, ColumnFacts] = {}
-    for at, column in enumerate(merged.described.columns):
-        own = ColumnFacts(
-            tags=column.tags,
-            tier=column.privacy_tier,
-            is_declassified=column.is_declassified,
-            is_stated=at in merged.stated,
-        )
-        known = columns.get(column.name)
-        columns[column.name] = own if known is None else _joined(known, own)
+def facts_of(dataset_id: DatasetId, merged: Merged, source: Source, forms: Sequence[ColumnForm]) -> Facts:
+    """Gather what labels are made of.
+
+    Args:
+        forms: of its columns.
+    """
     described = merged.described
     return Facts(
         id=dataset_id,
@@ -74,9 +68,22 @@ def facts_of(dataset_id: DatasetId, merged: Merged, source: Source) -> Facts:
         tier=merged.privacy_tier,
         default_tier=source.privacy_tier,
         is_declassified=merged.is_declassified,
-        columns=columns,
+        columns=_column_facts(forms, merged.stated),
         lost={each.name: ColumnFacts(tags=each.tags or frozenset(), tier=each.privacy_tier) for each in merged.lost},
     )
+
+
+def _column_facts(forms: Sequence[ColumnForm], stated: Collection[int]) -> dict[str, ColumnFacts]:
+    """Gather what was said of columns. Those that share a first segment are one, under all their labels."""
+    columns = {form.name: form.facts for form in forms}
+    if len(columns) == len(forms) and not stated:
+        return columns
+    columns = {}
+    for at, form in enumerate(forms):
+        own = replace(form.facts, is_stated=True) if at in stated else form.facts
+        known = columns.get(form.name)
+        columns[form.name] = own if known is None else _joined(known, own)
+    return columns
 
 
 def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
@@ -87,6 +94,12 @@ def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
         is_declassified=one.is_declassified and other.is_declassified,
         is_stated=one.is_stated and other.is_stated,
     )
+
+
+def facts_of_stored(stored: Stored) -> Facts:
+    """Gather what labels are made of from a row."""
+    forms = [ColumnForm(column) for column in stored.merged.described.columns]
+    return facts_of(stored.id, stored.merged, stored.status.source, forms)
 
 
 def label_batch(
@@ -108,8 +121,8 @@ def label_batch(
     if beside:
         affected |= labelled_from(session, beside)
         others = load_many(session, affected - batch.keys())
-    facts = {each.id: facts_of(each.id, each.merged, each.status.source) for each in others} | dict(batch)
-    facts = {key: replace(each, has_unknown=True) if key in unknown else each for key, each in facts.items()}
+    facts = {each.id: facts_of_stored(each) for each in others} | dict(batch)
+    facts |= {key: replace(facts[key], has_unknown=True) for key in unknown & facts.keys()}
     edges = [] if are_new and not others else edges_into(session, affected)
     ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
     labelled = label(
@@ -161,31 +174,19 @@ def _strictest_of(
     return {row.source: PrivacyTier(row.tier) for row in rows}
 
 
-def store_labels(session: Session, stored: Iterable[Stored], outcomes: Mapping[DatasetId, Outcome]) -> set[DatasetId]:
-    """Write the labels of rows where they differ from what is there; return the ids of those."""
-    rows, entries, changed = [], [], set()
+def store_labels(session: Session, stored: Iterable[Stored], outcomes: Mapping[DatasetId, Outcome]) -> list[Stored]:
+    """Write the labels of rows where they differ from what is there; return those that got others. What search
+    knows of these is then to be made anew: it holds their columns by class."""
+    rows, changed = [], []
     for each in stored:
-        outcome, row = outcomes[each.id], each.row
-        values = outcome.values
+        row, values = each.row, outcomes[each.id].values
         is_other = (row.class_id, row.column_classes) != (values["class_id"], values["column_classes"])
         if not is_other and row.strictest_tier == values["strictest_tier"]:
             continue
         rows.append({**values, "of_id": each.id, "epoch": session.next_epoch if is_other else row.epoch})
         if is_other:
-            changed.add(each.id)
+            changed.append(each)
             session.touch([row.source])
-            entries += [
-                {"of_number": row.number, "of_column": bindable(name), "column_class_id": class_id}
-                for name, class_id in outcome.interned.columns
-            ]
     if rows:
         session.write(update(_datasets).where(_datasets.c.id == bindparam("of_id")), rows)
-    if entries:
-        table = tables.search_entries
-        session.write(
-            update(table).where(
-                table.c.dataset_number == bindparam("of_number"), table.c.column_name == bindparam("of_column")
-            ),
-            entries,
-        )
     return changed

@@ -2,19 +2,20 @@
 
 Lineage may hold cycles and long chains, so labels walk it by strongly connected components, upstream first: each
 takes what its upstreams hand on (their labels, and those that followed to them), and hands on that and its own.
-The columns of a component follow once its datasets are settled (`column_labels`).
+The columns of a component follow once its datasets are settled (`column_labels`). What comes from nothing, as nearly
+all do, has the labels of its own, and needs no walk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
-from hms_registry.domain.labels import DatasetLabels
+from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.store.components import components
 from hms_registry.store.label_documents import dump_dataset_labels
 
@@ -31,6 +32,10 @@ class ColumnFacts:
     tier: PrivacyTier | None = None
     is_declassified: bool = False
     is_stated: bool = False
+
+
+SILENT: Final = ColumnFacts()
+"""Of a column of which nobody said anything: nearly all are this one object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +118,13 @@ def label(
         mentions: what the published policy mentions.
         strictest_of: by source, the strictest tier in its other datasets; needed where an origin is unknown.
     """
-    from hms_registry.store.column_labels import ColumnEdges, label_columns
+    from hms_registry.store.column_labels import ColumnEdges, label_columns, label_plain
 
     by_id = {each.id: each for each in facts}
     upstreams = _upstreams(by_id, settled, edges)
-    groups = components(upstreams)
-    strictest = _strictest(groups, by_id, settled, upstreams)
+    plain = {each.id: each for each in by_id.values() if not upstreams[each.id] and not each.has_unknown}
+    groups = components({each: found for each, found in upstreams.items() if each not in plain})
+    strictest = _strictest(groups, by_id, settled, upstreams, plain)
     walk = Walk(
         facts=by_id,
         upstreams=upstreams,
@@ -126,6 +132,9 @@ def label(
         bounds=_bounds(by_id, strictest, strictest_of),
         done={dataset_id: each.labels for dataset_id, each in settled.items()},
     )
+    for alone in plain.values():
+        tier = alone.fallback if alone.tier is None else alone.tier
+        walk.done[alone.id] = own_labels(alone, tier, mentions, columns=label_plain(alone, tier, mentions))
     column_edges = ColumnEdges.of(edge for edge in edges if edge.kind is not EdgeKind.REFERENCES)
     for members in groups:
         walk.done.update(_label_datasets(members, walk))
@@ -166,8 +175,11 @@ def _strictest(
     facts: Mapping[DatasetId, Facts],
     settled: Mapping[DatasetId, Labelled],
     upstreams: Mapping[DatasetId, Sequence[DatasetId]],
+    plain: Mapping[DatasetId, Facts],
 ) -> dict[DatasetId, PrivacyTier | None]:
-    found: dict[DatasetId, PrivacyTier | None] = {}
+    found: dict[DatasetId, PrivacyTier | None] = {
+        each.id: max(_own_tiers(each, has_upstream=False), default=None) for each in plain.values()
+    }
     for members in groups:
         tiers: list[PrivacyTier] = []
         for each in members:
@@ -180,7 +192,7 @@ def _strictest(
 
 
 def _own_tiers(facts: Facts, *, has_upstream: bool) -> list[PrivacyTier]:
-    tiers = [column.tier for column in facts.columns.values() if column.tier is not None]
+    tiers = [column.tier for column in facts.columns.values() if column is not SILENT and column.tier is not None]
     if facts.tier is not None:
         tiers.append(facts.tier)
     elif not has_upstream and (facts.is_declassified or not facts.has_unknown):
@@ -250,7 +262,7 @@ def _label_datasets(members: Sequence[DatasetId], walk: Walk) -> dict[DatasetId,
         stated=lambda each: walk.facts[each].tier,
         bound=walk.bounds.get,
         fallback=lambda each: walk.facts[each].fallback,
-        own=lambda each, tier: _own_labels(walk.facts[each], tier, walk.mentions),
+        own=lambda each, tier: own_labels(walk.facts[each], tier, walk.mentions),
     )
     return {
         each: replace(labels, origins=tuple(sorted(origins, key=dump_dataset_labels)))
@@ -258,7 +270,10 @@ def _label_datasets(members: Sequence[DatasetId], walk: Walk) -> dict[DatasetId,
     }
 
 
-def _own_labels(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> DatasetLabels:
+def own_labels(
+    facts: Facts, tier: PrivacyTier, mentions: frozenset[str], *, columns: tuple[tuple[str, ColumnLabels], ...] = ()
+) -> DatasetLabels:
+    """Return the labels of a dataset whose tier is *tier*, without what follows to it."""
     return DatasetLabels(
         registry_id=facts.registry_id,
         source=facts.source,
@@ -271,4 +286,5 @@ def _own_labels(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> Da
         storage_tier=facts.storage_tier,
         privacy_tier=tier,
         has_unknown_origin=facts.has_unknown and not facts.is_declassified,
+        columns=columns,
     )

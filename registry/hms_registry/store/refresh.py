@@ -8,7 +8,7 @@ from typing import Final
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.store.datasets import load_many
 from hms_registry.store.indexing import Indexed, reindex_datasets
-from hms_registry.store.labelling import current_mentions, facts_of, label_batch, store_labels
+from hms_registry.store.labelling import current_mentions, facts_of_stored, label_batch, store_labels
 from hms_registry.store.session import Session
 
 PAGE: Final = 500
@@ -29,9 +29,10 @@ def refresh(
     changed: set[DatasetId] = set()
     for start in range(0, len(ids), PAGE):
         stored = load_many(session, ids[start : start + PAGE])
-        batch = {each.id: facts_of(each.id, each.merged, each.status.source) for each in stored}
+        batch = {each.id: facts_of_stored(each) for each in stored}
         outcomes, others = label_batch(session, batch, mentions=mentions)
-        changed |= store_labels(session, [*stored, *others], outcomes)
-        if reindex:
-            reindex_datasets(session, [Indexed.of(each, outcomes[each.id].interned) for each in stored])
+        relabelled = store_labels(session, [*stored, *others], outcomes)
+        changed |= {each.id for each in relabelled}
+        stale = {each.id: each for each in ([*stored, *relabelled] if reindex else relabelled)}
+        reindex_datasets(session, [Indexed.of(each, outcomes[each.id].interned) for each in stale.values()])
     return changed

@@ -15,6 +15,7 @@ from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Known, Registered
 from hms_registry.store import tables
 from hms_registry.store.codec import parse_described
+from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.datasets import SELECT
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
@@ -93,7 +94,16 @@ class SqlRegistrations:
             manifest = replace(manifest, definition=stored.ref.locator)
         source = load_sources(session, address.source)[address.source].source
         is_restated = row.manifest != dump_manifest(manifest)
-        each = draft(stored, row, manifest=manifest, source=source, is_restated=is_restated, keeps_state=is_restated)
+        each = draft(
+            stored,
+            row,
+            key=row.address,
+            known=ColumnForms(),
+            manifest=manifest,
+            source=source,
+            is_restated=is_restated,
+            keeps_state=is_restated,
+        )
         if each.outcome != "unchanged":
             self._keep({address: manifest})
             write_drafts(session, [each])
@@ -153,20 +163,25 @@ class SqlRegistrations:
     def _drafts(self, described: Sequence[DescribedDataset], *, restated: Collection[str]) -> dict[Address, Draft]:
         """Compare what is described with what is there. Three statements."""
         session, among = self._session, self._session.dialect.among
-        addresses = {str(each.ref.address): each.ref.address for each in described}
-        rows = {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, addresses)))}
+        keys = {str(each.ref.address): each for each in described}
+        rows = {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, keys)))}
         table = tables.manifests
-        kept = session.read(select(table.c.address, table.c.document).where(among(table.c.address, addresses)))
+        kept = session.read(select(table.c.address, table.c.document).where(among(table.c.address, keys)))
         manifests = {row.address: parse_manifest(row.document) for row in kept}
-        sources = load_sources(session, *{each.source for each in addresses.values()}) if addresses else {}
+        sources = load_sources(session, *{each.ref.address.source for each in described}) if keys else {}
         drafts = {}
-        for each in described:
-            key, address = str(each.ref.address), each.ref.address
+        for key, each in keys.items():
+            address = each.ref.address
             if address.source not in sources:
                 raise SourceNotFound(f"no source is named {address.source!r}", hint="describe it in sources.yml")
-            source = sources[address.source].source
             drafts[address] = draft(
-                each, rows.get(key), manifest=manifests.get(key), source=source, is_restated=key in restated
+                each,
+                rows.get(key),
+                key=key,
+                known=session.forms,
+                manifest=manifests.get(key),
+                source=sources[address.source].source,
+                is_restated=key in restated,
             )
         return drafts
 

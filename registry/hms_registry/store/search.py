@@ -6,7 +6,6 @@ hidden ones move visible ones.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from hms_registry.domain.decisions import Hit, Page, Visibility
 from hms_registry.domain.names import TrinoName, split_name
 from hms_registry.errors import SettingsInvalid
 from hms_registry.store import tables
-from hms_registry.store.codec import bindable
 from hms_registry.store.indexing import Part, fold
 from hms_registry.store.session import Session
+from hms_registry.store.tokens import tokens
 
 MAX_WORDS: Final = 32
 MAX_TEXT: Final = 2_000
@@ -44,20 +43,10 @@ class Words:
 
     @classmethod
     def of(cls, text: str) -> Words:
-        """Split *text* into words at white space, and words into tokens as the index does."""
-        written = bindable(text[:MAX_TEXT].replace("\0", " "))
-        words = dict.fromkeys(tuple(_tokens(word)) for word in written.split())
+        """Split *text* into words at white space, and words into tokens as what is searched was."""
+        written = text[:MAX_TEXT].replace("\0", " ")
+        words = dict.fromkeys(tuple(tokens(word)) for word in written.split())
         return cls(fold(written).strip(), tuple(word for word in words if word)[:MAX_WORDS])
-
-
-def _tokens(word: str) -> list[str]:
-    """Split where FTS5's unicode61 does: letters, digits, their marks and private-use characters stay together."""
-    kept = "".join(char if unicodedata.category(char)[0] in "LNM" or _is_private(char) else " " for char in word)
-    return [token for token in kept.split() if any(unicodedata.category(char)[0] != "M" for char in token)]
-
-
-def _is_private(char: str) -> bool:
-    return unicodedata.category(char) == "Co"
 
 
 class SqlSearch:

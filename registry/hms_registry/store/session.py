@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, Result, insert, select, update
+from sqlalchemy import Connection, CursorResult, Executable, Result, Table, select, update
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.store import tables
 from hms_registry.store.classes import ClassCache
 from hms_registry.store.codec import dump
+from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.dialect import Dialect
 
 Row = Mapping[str, object]
+_READS = "this unit only reads: make it with unit(writes=True)"
+_OUTBOX = ("epoch", "sequence", "kind", "dataset_id", "payload")
 
 
 class Session:
@@ -22,17 +25,21 @@ class Session:
 
     Attributes:
         classes: interned labels by id, as far as this transaction has met them.
+        forms: of columns, as far as any unit of this catalogue has met them.
     """
 
-    def __init__(self, connection: Connection, *, dialect: Dialect, writes: bool, classes: ClassCache) -> None:
+    def __init__(
+        self, connection: Connection, *, dialect: Dialect, writes: bool, classes: ClassCache, forms: ColumnForms
+    ) -> None:
         self.dialect = dialect
         self.classes = classes
+        self.forms = forms
         self._connection = connection
         self._writes = writes
         self._next_epoch: int | None = None
         self._wrote = False
         self._touched: set[str] = set()
-        self._events: list[dict[str, object]] = []
+        self._events: list[tuple[str, DatasetId | None, str]] = []
 
     def read(self, statement: Executable) -> Result[Any]:
         """Run a statement that reads."""
@@ -51,8 +58,17 @@ class Session:
             RuntimeError: the unit was made to read only.
         """
         if not self._writes:
-            raise RuntimeError("this unit only reads: make it with unit(writes=True)")
+            raise RuntimeError(_READS)
         return self._connection.execute(statement, rows)
+
+    def fill(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert many rows, each the values of *columns* as the database takes them: past SQLAlchemy, which would do
+        more work for a row than the database does."""
+        if not self._writes:
+            raise RuntimeError(_READS)
+        if rows:
+            self.dialect.fill(self._connection, table, columns, rows)
+            self._wrote = True
 
     def index(self, numbers: Sequence[int]) -> None:
         """Put the search entries of datasets into the index."""
@@ -86,8 +102,7 @@ class Session:
 
     def emit(self, kind: str, dataset_id: DatasetId | None, **payload: str) -> None:
         """Add an event; it becomes visible with the commit."""
-        sequence = len(self._events) + 1
-        self._events.append({"kind": kind, "dataset_id": dataset_id, "payload": dump(payload), "sequence": sequence})
+        self._events.append((kind, dataset_id, dump(payload)))
 
     def close(self) -> int:
         """Write what a commit adds, the epoch last; return the epoch that it leaves behind."""
@@ -95,7 +110,8 @@ class Session:
             return self.epoch
         epoch = self.next_epoch
         if self._events:
-            self.write(insert(tables.outbox), [{**event, "epoch": epoch} for event in self._events])
+            rows = [(epoch, sequence, *event) for sequence, event in enumerate(self._events, start=1)]
+            self.fill(tables.outbox, _OUTBOX, rows)
         if self._touched:
             touched = self.dialect.among(tables.sources.c.name, self._touched)
             self.write(update(tables.sources).where(touched).values(epoch=epoch))

@@ -9,24 +9,37 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Integer, create_engine, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Integer,
+    Table,
+    create_engine,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from hms_registry.errors import CatalogueCorrupt, CatalogueError, CatalogueUnavailable
+from hms_registry.errors import CatalogueCorrupt, CatalogueError, CatalogueUnavailable, SettingsInvalid
+from hms_registry.store.dialect import Purpose
 
 BUSY_S = 10.0
 
-SEARCH_INDEX = """
-CREATE VIRTUAL TABLE search_index USING fts5(
-    text, content='search_entries', content_rowid='id', columnsize=0,
-    tokenize='unicode61 remove_diacritics 2', prefix='2 3'
-)"""
-NAME_INDEX = """
-CREATE VIRTUAL TABLE name_index USING fts5(
-    folded, content='search_names', content_rowid='id', columnsize=0, detail=none, tokenize='trigram'
-)"""
+# Both tokenizers take characters as they are: what a word is, and what is equal to what, is said in `tokens`.
+SEARCH_INDEXES = (
+    """CREATE VIRTUAL TABLE search_index USING fts5(
+    text, content='search_entries', content_rowid='id', columnsize=0, tokenize='ascii', prefix='2 3'
+)""",
+    """CREATE VIRTUAL TABLE name_index USING fts5(
+    folded, content='search_names', content_rowid='id', columnsize=0, detail=none, tokenize='trigram case_sensitive 1'
+)""",
+)
 
 _INDEX = (
     """INSERT INTO search_index (rowid, text) SELECT id, text FROM search_entries
@@ -84,10 +97,28 @@ _BY_CODE: dict[int, tuple[type[CatalogueError], str, str]] = {
 class Sqlite:
     """A catalogue in one file, or (no *path*) in memory, on one connection that its units take in turn."""
 
+    search_indexes = SEARCH_INDEXES
+    elsewhere = "name another file"
+
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._holder: int | None = None
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Return the database that *url* names; its file is made if it is not there.
+
+        Raises:
+            SettingsInvalid, CatalogueUnavailable
+        """
+        rest = url.removeprefix("sqlite://")
+        if rest and (not rest.startswith("/") or len(rest) == 1 or "\0" in rest):
+            raise SettingsInvalid(f"{url!r} names no file", hint="write sqlite:///PATH, or sqlite:// for one in memory")
+        made = cls(Path(rest[1:]).absolute() if rest else None)
+        if made._path is not None and not made._path.exists():
+            made.create()
+        return made
 
     def __str__(self) -> str:
         return f"the catalogue {self._path}" if self._path else "the catalogue in memory"
@@ -130,10 +161,10 @@ class Sqlite:
         connection.execute("PRAGMA trusted_schema = OFF")
         return connection
 
-    def begin(self, connection: Connection, *, writes: bool) -> None:
+    def begin(self, connection: Connection, *, purpose: Purpose) -> None:
         """IMMEDIATE for a writer: one that had read first could not go on once somebody else wrote
         (SQLITE_BUSY_SNAPSHOT)."""
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql("BEGIN" if purpose is Purpose.READ else "BEGIN IMMEDIATE")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -165,6 +196,14 @@ class Sqlite:
         """One JSON parameter, since SQLite bounds the number of variables."""
         listed = func.json_each(json.dumps(sorted(values))).table_valued("value")
         return column.in_(select(listed.c.value))
+
+    def fill(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """Let the driver repeat one prepared statement."""
+        named, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        # Names of our own tables and columns, never of anybody's data.
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({named}) VALUES ({marks})", list(rows))  # noqa: S608
 
     def index(self, connection: Connection, numbers: Sequence[int]) -> None:
         """Read the text of new rows into both indexes."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -60,7 +61,7 @@ schemas = Table(
 datasets = Table(
     "datasets",
     metadata,
-    Column("number", Integer, primary_key=True),  # small, for the search tables; never leaves the store
+    Column("number", Integer, Identity(), primary_key=True),  # small, for the search tables; never leaves the store
     Column("id", Text, nullable=False, unique=True),
     Column("source", Text, ForeignKey("sources.name"), nullable=False),
     Column("schema_name", Text, nullable=False),
@@ -107,7 +108,7 @@ manifests = Table(
 edges = Table(
     "edges",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("upstream", Text, ForeignKey("datasets.id"), nullable=False),
     Column("downstream", Text, ForeignKey("datasets.id"), nullable=False),
     Column("kind", Text, nullable=False),
@@ -131,7 +132,7 @@ unknown_origins = Table(
 dataset_classes = Table(
     "dataset_classes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("digest", Text, nullable=False, unique=True),
     Column("labels", Text, nullable=False),
 )
@@ -139,7 +140,7 @@ dataset_classes = Table(
 column_classes = Table(
     "column_classes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("dataset_class_id", Integer, ForeignKey("dataset_classes.id"), nullable=False),
     Column("digest", Text, nullable=False),
     Column("labels", Text, nullable=False),
@@ -149,21 +150,19 @@ column_classes = Table(
 search_entries = Table(
     "search_entries",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
     Column("part", Integer, nullable=False),  # see `search.Part`
-    Column("column_name", Text),  # NULL: of the dataset itself
-    Column("column_class_id", Integer, ForeignKey("column_classes.id")),
+    Column("column_class_id", Integer, ForeignKey("column_classes.id")),  # NULL: of the dataset itself
     Column("text", Text, nullable=False),
     Index(None, "dataset_number"),
     Index(None, "column_class_id"),
-    Index(None, "column_name"),
 )
 
 search_names = Table(
     "search_names",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
     Column("folded", Text, nullable=False),  # a name that people write for the whole dataset, case-folded
     Index(None, "dataset_number"),
@@ -173,7 +172,7 @@ search_names = Table(
 crawls = Table(
     "crawls",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("source", Text, ForeignKey("sources.name"), nullable=False),
     Column("state", Text, nullable=False),
     Column("lease", Integer, nullable=False),
@@ -200,7 +199,7 @@ crawl_failures = Table(
 bundles = Table(
     "bundles",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("digest", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("files", Text, nullable=False),
@@ -212,7 +211,7 @@ bundles = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, Identity(), primary_key=True),
     Column("at", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("auth_method", Text, nullable=False),

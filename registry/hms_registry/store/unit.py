@@ -10,8 +10,10 @@ from typing import Self
 from hms_registry.store.audit import SqlAudit
 from hms_registry.store.bundles import SqlBundles
 from hms_registry.store.classes import ClassCache
+from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.crawls import SqlCrawls
 from hms_registry.store.datasets import SqlDatasets
+from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
 from hms_registry.store.outbox import SqlOutbox
@@ -24,10 +26,11 @@ from hms_registry.store.sources import SqlSources
 class SqlUnit:
     """One transaction over the catalogue; it begins with the `with` block and ends with `commit()`."""
 
-    def __init__(self, opened: Opened, *, writes: bool, classes: ClassCache) -> None:
+    def __init__(self, opened: Opened, *, writes: bool, classes: ClassCache, forms: ColumnForms) -> None:
         self._opened = opened
         self._writes = writes
         self._shared_classes = classes
+        self._forms = forms
         self._stack = ExitStack()
         self._open_session: Session | None = None
 
@@ -36,12 +39,14 @@ class SqlUnit:
             raise RuntimeError("this unit is open already")
         with ExitStack() as stack:
             stack.enter_context(self._opened.dialect.turn())
-            connection = stack.enter_context(self._opened.connect(writes=self._writes))
+            connection = stack.enter_context(self._opened.connect(Purpose.WRITE if self._writes else Purpose.READ))
             self._transaction = connection.begin()
             stack.callback(self._roll_back)
             # What a writer interned may be rolled back, so only readers share what they have met.
             classes = ClassCache() if self._writes else self._shared_classes
-            self._open_session = Session(connection, dialect=self._opened.dialect, writes=self._writes, classes=classes)
+            self._open_session = Session(
+                connection, dialect=self._opened.dialect, writes=self._writes, classes=classes, forms=self._forms
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -125,10 +130,11 @@ class SqlCatalogue:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._classes = ClassCache()
+        self._forms = ColumnForms()
 
     def unit(self, *, writes: bool = False) -> SqlUnit:
         """A new unit of work."""
-        return SqlUnit(self._opened, writes=writes, classes=self._classes)
+        return SqlUnit(self._opened, writes=writes, classes=self._classes, forms=self._forms)
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, DescribedDataset
+from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, ForeignKey
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.errors import SqlInvalid
 from hms_registry.ports.adapter import ViewDefinition
@@ -144,10 +144,10 @@ def _edge(source: Source, view: DatasetId, column: str | None) -> Edge:
     )
 
 
-def reference_edges(described: DescribedDataset, *, dataset_id: DatasetId, lookup: Lookup) -> tuple[Edge, ...]:
+def reference_edges(keys: Iterable[ForeignKey], *, dataset_id: DatasetId, lookup: Lookup) -> tuple[Edge, ...]:
     """Return the edges of foreign keys: the downstream refers to the upstream. Unregistered targets have none."""
     edges: dict[Edge, None] = {}
-    for key in described.foreign_keys:
+    for key in keys:
         target = lookup(key.target.schema, key.target.table)
         if target is None or target.state is DatasetState.GONE:
             continue

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
-
-from hms_registry.store.sqlite import NAME_INDEX, SEARCH_INDEX
+from alembic import context, op
 
 revision = "0001"
 down_revision = None
@@ -15,7 +13,7 @@ def upgrade() -> None:
     """Create every table; the search indexes are the dialect's own."""
     op.create_table(
         "audit",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("auth_method", sa.Text(), nullable=False),
@@ -27,7 +25,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "bundles",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("files", sa.Text(), nullable=False),
@@ -38,7 +36,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "dataset_classes",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_classes")),
@@ -78,7 +76,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "column_classes",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("dataset_class_id", sa.Integer(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
@@ -90,7 +88,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "crawls",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("lease", sa.Integer(), nullable=False),
@@ -108,7 +106,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "datasets",
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("schema_name", sa.Text(), nullable=False),
@@ -162,7 +160,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "edges",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("upstream", sa.Text(), nullable=False),
         sa.Column("downstream", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -179,10 +177,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_edges_upstream_kind"), "edges", ["upstream", "kind"], unique=False)
     op.create_table(
         "search_entries",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("dataset_number", sa.Integer(), nullable=False),
         sa.Column("part", sa.Integer(), nullable=False),
-        sa.Column("column_name", sa.Text(), nullable=True),
         sa.Column("column_class_id", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -192,11 +189,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_entries")),
     )
     op.create_index(op.f("ix_search_entries_column_class_id"), "search_entries", ["column_class_id"], unique=False)
-    op.create_index(op.f("ix_search_entries_column_name"), "search_entries", ["column_name"], unique=False)
     op.create_index(op.f("ix_search_entries_dataset_number"), "search_entries", ["dataset_number"], unique=False)
     op.create_table(
         "search_names",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
         sa.Column("dataset_number", sa.Integer(), nullable=False),
         sa.Column("folded", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["dataset_number"], ["datasets.number"], name=op.f("fk_search_names_dataset_number")),
@@ -221,7 +217,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_versions_dataset_id")),
         sa.PrimaryKeyConstraint("dataset_id", "number", name=op.f("pk_versions")),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(SEARCH_INDEX)
-        op.execute(NAME_INDEX)
+    for statement in context.config.attributes["dialect"].search_indexes:
+        op.execute(statement)
     op.execute("INSERT INTO epoch (id, value) VALUES (1, 0)")

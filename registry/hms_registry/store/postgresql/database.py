@@ -1,0 +1,186 @@
+"""A catalogue on a PostgreSQL server, for several processes that share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Self, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    create_engine,
+)
+from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
+from sqlalchemy.pool import QueuePool
+
+from hms_registry.errors import CatalogueError, SettingsInvalid
+from hms_registry.store.dialect import Purpose
+from hms_registry.store.postgresql import failures, searching
+from hms_registry.store.postgresql.location import STATEMENT_S, Location
+
+_Result = TypeVar("_Result")
+HANG_S = STATEMENT_S + 15.0
+_OLDEST: Final = 14
+_UPGRADE_LOCK: Final = 1_213_026_369
+"""Any number that no other program takes a lock by."""
+
+# A turn to write is a lock on the epoch's table: readers pass. LOCK TABLE takes no snapshot, as SELECT
+# pg_advisory_xact_lock() would before it waits: what the last writer committed is seen, so commit order is epoch
+# order. https://www.postgresql.org/docs/current/sql-lock.html
+_BEGIN: Final = {
+    Purpose.READ: ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),
+    Purpose.WRITE: (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        "LOCK TABLE epoch IN EXCLUSIVE MODE",
+    ),
+    # There may be no table yet. READ COMMITTED: each statement sees what was committed before it, so what comes
+    # after the lock sees what its last holder did.
+    Purpose.UPGRADE: (
+        "BEGIN ISOLATION LEVEL READ COMMITTED",
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = '10min'",
+        f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK}, hashtext(current_schema()))",
+    ),
+}
+
+
+class Postgresql:
+    """A database of a server, or a schema of it that `search_path` names."""
+
+    search_indexes = searching.INDEXES
+    elsewhere = "name another database, or give it a schema of its own: ?options=-csearch_path%3DNAME"
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Return the database that *url* names.
+
+        Raises:
+            SettingsInvalid
+        """
+        return cls(Location.parse(url))
+
+    def __str__(self) -> str:
+        return f"the catalogue {self._location}"
+
+    def create(self) -> None:
+        """It is there, or an administrator makes it: who may make databases may do too much."""
+
+    def engine(self) -> Engine:
+        """Return an engine on it. A connection that broke meanwhile is noticed before a unit gets it."""
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            poolclass=QueuePool,
+            pool_size=4,
+            max_overflow=16,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            use_native_hstore=False,
+        )
+        engine.dialect.type_compiler_instance = _Types(engine.dialect)
+        return engine
+
+    def _connect(self) -> psycopg.Connection:
+        connection = _Connection.connect(
+            make_conninfo(**self._location.parameters), autocommit=True
+        )  # `begin` says how
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8" or connection.info.server_version < _OLDEST * 10_000:
+            connection.close()
+            raise SettingsInvalid(
+                f"{self} is of PostgreSQL {connection.info.server_version // 10_000} in {encoding}",
+                hint=f"name a database in UTF8 on PostgreSQL {_OLDEST} or later",
+            )
+        return connection
+
+    def begin(self, connection: Connection, *, purpose: Purpose) -> None:
+        """Begin, and wait for the turn."""
+        for statement in _BEGIN[purpose]:
+            connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Any number of units may be open."""
+        yield
+
+    def error(self, cause: BaseException) -> CatalogueError:
+        """Translate by SQLSTATE."""
+        return failures.translate(str(self), cause)
+
+    def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
+        """One array."""
+        listed = sorted(values)
+        kind = Text if listed and isinstance(listed[0], str) else BigInteger
+        return column == any_(bindparam(None, listed, type_=ARRAY(kind), unique=True))
+
+    def fill(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+    ) -> None:
+        """COPY them."""
+        statement = SQL("COPY {} ({}) FROM STDIN").format(
+            Identifier(table.name), SQL(", ").join(map(Identifier, columns))
+        )
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as exc:
+            if driver.closed:
+                connection.invalidate(exc)
+            raise self.error(exc) from exc
+
+    def index(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """The server does it, as it does all its indexes."""
+
+    def unindex(self, connection: Connection, numbers: Sequence[int]) -> None:
+        """The server does it."""
+
+    def matches(self, phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
+        """By tokens, and phrases by the text itself."""
+        return searching.matches(phrases, prefixes=prefixes)
+
+    def resembling(self, folded: str) -> FromClause:
+        """By pieces of three letters."""
+        return searching.resembling(folded)
+
+
+class _Connection(psycopg.Connection):
+    """A connection that does not wait for ever for a server that hangs."""
+
+    def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
+        """Hang up where no answer comes long after the server's own time-outs."""
+        try:
+            return super().wait(gen, interval, HANG_S if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+class _Types(PGTypeCompiler):
+    """Text compares byte by byte, as in SQLite and whatever the server's locale is; no number runs out."""
+
+    def visit_TEXT(self, *_: object, **__: object) -> str:
+        return 'TEXT COLLATE "C"'
+
+    def visit_INTEGER(self, *_: object, **__: object) -> str:
+        return "BIGINT"
