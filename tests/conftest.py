@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from services.fixtures import bucket, kept_bucket, postgres_database, postgres_server, seaweed_server
+from services.fixtures import (
+    bucket,
+    kept_bucket,
+    mongo_database,
+    mongo_server,
+    odd_mongo,
+    postgres_database,
+    postgres_server,
+    seaweed_server,
+)
 
-__all__ = ["bucket", "kept_bucket", "postgres_database", "postgres_server", "seaweed_server"]
+__all__ = [
+    "bucket",
+    "kept_bucket",
+    "mongo_database",
+    "mongo_server",
+    "odd_mongo",
+    "postgres_database",
+    "postgres_server",
+    "seaweed_server",
+]

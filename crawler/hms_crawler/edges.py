@@ -18,9 +18,10 @@ from hms_registry.domain.datasets import (
 )
 from hms_registry.domain.names import Address
 from hms_registry.errors import SourceError
-from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
+from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition, ViewOrigins
 from hms_registry.ports.catalogue import Catalogue, EdgeSet, Registered, UnitOfWork
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
+from hms_registry.services.lineage.stated import edges_of_origins
 
 BATCH = 500
 
@@ -113,11 +114,14 @@ class _Lookups(dict[str, Lookup]):
         return self[dialect]
 
 
-def _edges(definition: ViewDefinition, lookups: _Lookups, uow: UnitOfWork) -> EdgeSet | None:
+def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups, uow: UnitOfWork) -> EdgeSet | None:
     view = uow.datasets.find(definition.view)
     if view is None:
         return None
-    parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
+    if isinstance(definition, ViewOrigins):
+        parsed = edges_of_origins(definition, view=view, find=uow.datasets.find)
+    else:
+        parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
     return EdgeSet(downstream=view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
 
 

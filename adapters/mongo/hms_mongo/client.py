@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -35,6 +36,8 @@ class Client:
         self.config = config
         self._listeners = listeners
         self._opened: MongoClient[Document] | None = None
+        self._is_reached = False
+        self._closing: weakref.finalize[[], Client] | None = None
 
     def database(self, name: str) -> Database[Document]:
         """Return a database of the server; nothing is asked yet."""
@@ -59,20 +62,32 @@ class Client:
         if until is not None:
             allowed = min(allowed, until - time.monotonic())
         try:
+            self._reach(min(allowed, self.config.connect_timeout_s))
             with pymongo.timeout(max(allowed, 0.001)):
                 yield
         except DRIVER as error:
+            self._is_reached = False
             raise crawl_failed(self.config, error) from error
+
+    def _reach(self, seconds: float) -> None:
+        """Look for the server no longer than a connection may take: a deadline overrides the driver's own wait."""
+        if not self._is_reached:
+            with pymongo.timeout(max(seconds, 0.001)):
+                self._client().get_database("admin").command("ping")
+            self._is_reached = True
 
     def close(self) -> None:
         """Hang up. Idempotent."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        if self._closing is not None:
+            self._closing()
+            self._closing = self._opened = None
+            self._is_reached = False
 
     def _client(self) -> MongoClient[Document]:
         if self._opened is None:
             self._opened = self._open()
+            # An adapter that nobody closed must not leave threads and sockets behind.
+            self._closing = weakref.finalize(self, self._opened.close)
         return self._opened
 
     def _open(self) -> MongoClient[Document]:

@@ -57,6 +57,7 @@ class Flow:
 def origins_of(view: Address, *, view_on: str, pipeline: object) -> ViewOrigins:
     """Return what a view is made of."""
     flow = _run(pipeline, Flow(passing=frozenset({view_on})), depth=0)
+    constant = frozenset(name for name, made_of in flow.fields.items() if not made_of)
 
     def there(collection: str) -> Address:
         return Address(view.source, view.schema, collection)
@@ -70,7 +71,7 @@ def origins_of(view: Address, *, view_on: str, pipeline: object) -> ViewOrigins:
         view=view,
         origins=tuple(dict.fromkeys(origins)),
         passes=tuple(there(collection) for collection in sorted(flow.passing)),
-        dropped=flow.dropped,
+        dropped=flow.dropped | constant,
         has_unknown=flow.has_unknown,
     )
 

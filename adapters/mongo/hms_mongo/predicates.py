@@ -49,7 +49,7 @@ def _clause(conjunct: Conjunct, schema: pa.Schema) -> Document | None:
     return None if asked is None else {name: asked}
 
 
-def _asked(conjunct: Conjunct, kind: pa.DataType) -> Document | None:
+def _asked(conjunct: Conjunct, kind: pa.DataType) -> Document | None:  # noqa: PLR0911 # a case a type
     operator = conjunct.operator
     if operator is Operator.IS_NULL:
         return None  # from MongoDB 8 on, null does not find the `undefined` of old documents
