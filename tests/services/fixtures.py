@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services import mongo, odd_mongo as odd, postgres, seaweedfs
+from services import mongo, postgres, seaweedfs
+from services import odd_mongo as odd
 from services.mongo import MongoDatabase, MongoServer
 from services.odd_mongo import OddMongo
 from services.postgres import Database, PostgresServer
