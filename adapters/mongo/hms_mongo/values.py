@@ -15,7 +15,7 @@ from types import NoneType
 from uuid import UUID
 
 import pyarrow as pa
-from bson import Binary, DBRef, Decimal128, Int64, ObjectId, json_util
+from bson import Binary, Code, DBRef, Decimal128, Int64, ObjectId, json_util
 from bson.binary import UUID_SUBTYPE
 from bson.datetime_ms import DatetimeMS
 
@@ -38,7 +38,9 @@ def text(value: object) -> str | None:  # noqa: PLR0911 # a case a type
     https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
     """
     match value:
-        case None | str():
+        case None:
+            return None
+        case str() if not isinstance(value, Code):
             return value
         case bool():
             return "true" if value else "false"
