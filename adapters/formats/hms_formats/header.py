@@ -42,8 +42,11 @@ def _is_like(cells: list[str], types: list[pa.DataType], typed: list[int], rules
     known = [at for at in typed if cells[at].strip() not in rules.missing]
     if not known:
         return False
-    fits = {pa.int64(): (pa.int64(),), pa.float64(): (pa.int64(), pa.float64())}
-    return all(guess([cells[at]], rules) in fits.get(types[at], (types[at],)) for at in known)
+    return all(_fits(guess((cells[at],), rules), types[at]) for at in known)
+
+
+def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return found.equals(wanted) or (pa.types.is_integer(found) and pa.types.is_floating(wanted))
 
 
 def _is_run_of_years(cells: list[str]) -> bool:
