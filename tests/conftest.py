@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalogues import catalogue, catalogues
 from services.fixtures import bucket, kept_bucket, postgres_database, postgres_server, seaweed_server
 
-__all__ = ["bucket", "kept_bucket", "postgres_database", "postgres_server", "seaweed_server"]
+__all__ = ["bucket", "catalogue", "catalogues", "kept_bucket", "postgres_database", "postgres_server", "seaweed_server"]

@@ -13,13 +13,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     ColumnElement,
     Connection,
     Engine,
     FromClause,
     Table,
-    Text,
     any_,
     bindparam,
     create_engine,
@@ -126,9 +124,7 @@ class Postgresql:
 
     def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
         """One array."""
-        listed = sorted(values)
-        kind = Text if listed and isinstance(listed[0], str) else BigInteger
-        return column == any_(bindparam(None, listed, type_=ARRAY(kind), unique=True))
+        return column == any_(bindparam(None, sorted(values), type_=ARRAY(column.type), unique=True))
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
