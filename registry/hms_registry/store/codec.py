@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,7 @@ from hms_registry.domain.names import Address
 _encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 _NULLABLE, _GUESSED, _PARTITION, _DECLASSIFIED = 1, 2, 4, 8
 _ONE = Decimal(1)
+_ESCAPE = re.compile(r"\\(?:\\|(x00|u[0-9a-f]{4}))")
 
 
 def dump(value: object) -> str:
@@ -39,8 +41,29 @@ def digest(text: str) -> str:
 
 
 def bindable(text: str) -> str:
-    """Return *text* as a database takes it: what is not valid Unicode in it is spelled out."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """Return *text* as every database takes it: NUL and what is not valid Unicode are spelled out."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def is_bindable(text: str) -> bool:
+    """Say whether a database takes *text* as it is; if not, it holds no such text either."""
+    return bindable(text) == text
+
+
+def exact(text: str) -> str:
+    """Return *text* as every database takes it, so that `parse_exact` gives it back."""
+    return bindable(text.replace("\\", "\\\\"))
+
+
+def parse_exact(text: str) -> str:
+    """Read back `exact`."""
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "\\" if found[1] is None else chr(int(found[1][1:], 16))
 
 
 def time_text(value: datetime) -> str:

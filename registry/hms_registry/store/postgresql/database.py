@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.pool import QueuePool
 
 from hms_registry.errors import CatalogueError, SettingsInvalid
+from hms_registry.store.codec import is_bindable
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.postgresql import failures, searching
 from hms_registry.store.postgresql.location import STATEMENT_S, Location
@@ -124,7 +125,8 @@ class Postgresql:
 
     def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
         """One array."""
-        return column == any_(bindparam(None, sorted(values), type_=ARRAY(column.type), unique=True))
+        there = sorted(each for each in values if not isinstance(each, str) or is_bindable(each))
+        return column == any_(bindparam(None, there, type_=ARRAY(column.type), unique=True))
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
