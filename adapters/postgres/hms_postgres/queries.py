@@ -219,7 +219,8 @@ WITH RECURSIVE tree (root, member) AS (
 )
 SELECT t.root::int8, pg_get_partkeydef(t.root), count(*) FILTER (WHERE c.relkind <> 'p'),
        sum(c.reltuples::float8) FILTER (WHERE c.relkind <> 'p' AND c.reltuples >= 0),
-       sum(c.relpages::int8) * current_setting('block_size')::int8
+       -- A sum of bigints would be numeric. ANALYZE leaves -1 pages with a root.
+       sum(c.relpages) FILTER (WHERE c.relkind <> 'p') * current_setting('block_size')::int8
 FROM tree t JOIN pg_class c ON c.oid = t.member
 GROUP BY t.root
 """
