@@ -241,9 +241,9 @@ def test_what_may_not_be_read_is_registered_as_not_readable(
     assert report.is_ok
     assert {name: (each.is_readable, each.findings) for name, each in datasets.items()} == {
         "open.all": (True, ()),
-        "open.some": (True, ("the crawler's account may not read 1 of its columns: b",)),
-        "open.none": (False, ("the crawler's account may not read it",)),
-        "shut.granted": (False, ("the crawler's account may not read it",)),
+        "open.some": (True, ("the account that reads rows may not read 1 of its columns: b",)),
+        "open.none": (False, ("the account that reads rows may not read it",)),
+        "shut.granted": (False, ("the account that reads rows may not read it",)),
     }
     assert all(each.columns for each in datasets.values())
 

@@ -168,10 +168,10 @@ def _observation(relation: Relation, partitions: Partitions | None) -> Observati
 
 def _findings(relation: Relation, facts: Facts) -> Iterator[str]:
     if not relation.is_readable:
-        yield "the crawler's account may not read it"
+        yield "the account that reads rows may not read it"
     elif names := facts.unreadable.get(relation.oid):
         shown = ", ".join(map(quote_identifier, names[:5])) + (", ..." if len(names) > 5 else "")
-        yield f"the crawler's account may not read {len(names)} of its columns: {shown}"
+        yield f"the account that reads rows may not read {len(names)} of its columns: {shown}"
     if relation.has_row_security:
         yield "row security is on: a query sees the rows that the account of this source may see"
 

@@ -24,9 +24,15 @@ SELECT s.system_identifier::text, c.timeline_id::text FROM pg_control_system() s
 
 SNAPSHOT: Final[LiteralString] = "SELECT pg_current_snapshot()::text"
 
-_RELATIONS: Final[LiteralString] = """
+READER_SETTING: Final = "hms.reader"
+"""A setting of our sessions: who reads rows, as far as that is not who crawls. What may be read is judged for it."""
+
+_READER: Final[LiteralString] = f"""
+(SELECT oid FROM pg_roles WHERE rolname = coalesce(nullif(current_setting('{READER_SETTING}'), ''), current_user))"""  # noqa: S608 # of constants
+
+_RELATIONS: Final[LiteralString] = f"""
 schemas AS MATERIALIZED (
-    SELECT n.oid, n.nspname, has_schema_privilege(n.oid, 'usage') AS is_open
+    SELECT n.oid, n.nspname, has_schema_privilege({_READER}, n.oid, 'usage') AS is_open
     FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ), relations AS MATERIALIZED (
     SELECT c.oid, n.nspname, n.is_open, c.relname, c.relkind, c.relowner, c.relispartition, c.relrowsecurity
@@ -38,7 +44,7 @@ schemas AS MATERIALIZED (
     SELECT t.root, i.inhrelid
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN relations r ON r.oid = i.inhrelid
     WHERE r.relispartition
-)"""
+)"""  # noqa: S608 # of constants
 
 _USER_TYPES: Final[LiteralString] = """
 used (rel, typ) AS (
@@ -70,11 +76,11 @@ used (rel, typ) AS (
 # One 64-bit hash a part, folded by XOR: no order to keep, no text to build. The seed tells parts of one catalogue
 # apart, so two of them never cancel each other. pg_class is taken by what is read of it and not by its xmin, which
 # TRUNCATE, VACUUM FULL and a foreign key that points here change as well.
-_PARTS: Final[LiteralString] = """
+_PARTS: Final[LiteralString] = f"""
 parts (rel, h) AS (
     SELECT r.oid, hashtextextended(
-        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege(r.oid, 'select'),
-                  has_any_column_privilege(r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
+        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege({_READER}, r.oid, 'select'),
+                  has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
     FROM relations r
     UNION ALL
     SELECT a.attrelid, hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)
@@ -112,7 +118,7 @@ parts (rel, h) AS (
     FROM used u JOIN type_parts p ON p.typ = u.typ GROUP BY u.rel, u.typ
 ), stamps AS (
     SELECT rel, bit_xor(h) AS h FROM parts GROUP BY rel
-)"""
+)"""  # noqa: S608 # of constants
 
 LISTING: Final[LiteralString] = f"""
 WITH RECURSIVE {_RELATIONS}, {_USER_TYPES}, {_PARTS}
@@ -123,18 +129,19 @@ LEFT JOIN stamps s ON s.rel = r.oid
 ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
 """  # noqa: S608 # of constants
 
-RELATIONS: Final[LiteralString] = """
+RELATIONS: Final[LiteralString] = f"""
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),
        coalesce(d.description, ''), c.reltuples::float8, c.relpages::int8 * current_setting('block_size')::int8,
-       has_schema_privilege(n.oid, 'usage') AND has_any_column_privilege(c.oid, 'select'),
-       has_table_privilege(c.oid, 'select'), c.relrowsecurity, coalesce(s.srvname, '')
+       coalesce(has_schema_privilege({_READER}, n.oid, 'usage')
+                AND has_any_column_privilege({_READER}, c.oid, 'select'), false),
+       coalesce(has_table_privilege({_READER}, c.oid, 'select'), false), c.relrowsecurity, coalesce(s.srvname, '')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
 LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver
 WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
+"""  # noqa: S608 # of constants
 
 COLUMNS: Final[LiteralString] = """
 SELECT a.attrelid::int8, a.attnum, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull
@@ -150,13 +157,13 @@ FROM pg_description d
 WHERE d.objoid = ANY (%s::oid[]) AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
 """
 
-UNREADABLE: Final[LiteralString] = """
+UNREADABLE: Final[LiteralString] = f"""
 SELECT a.attrelid::int8, a.attname
 FROM pg_attribute a
 WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-  AND NOT has_column_privilege(a.attrelid, a.attnum, 'select')
+  AND NOT has_column_privilege({_READER}, a.attrelid, a.attnum, 'select')
 ORDER BY a.attrelid, a.attnum
-"""
+"""  # noqa: S608 # of constants
 
 SPELLED: Final[LiteralString] = """
 SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)

@@ -14,6 +14,7 @@ import psycopg
 
 from hms_postgres.config import Account, PostgresConfig
 from hms_postgres.failures import CHANGED, connect_failed, crawl_failed
+from hms_postgres.queries import READER_SETTING
 
 Row = tuple[object, ...]
 
@@ -28,8 +29,9 @@ class ChangedMeanwhile(Exception):
 
 
 def _options(settings: Mapping[str, str]) -> str:
-    """Write settings of a session as libpq's `options`."""
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    """Write settings of a session as libpq's `options`, in which a space would end one."""
+    escaped = {name: value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in settings.items()}
+    return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
 def session_settings(*, statement_timeout_s: float) -> dict[str, str]:
@@ -82,7 +84,11 @@ class Session:
         self._was_cut = False
         per_statement = min(config.statement_timeout_s, deadline_s)
         wanted = parameters(
-            config, account, statement_timeout_s=per_statement, connect_timeout_s=deadline_s, further=_FOR_CATALOGUES
+            config,
+            account,
+            statement_timeout_s=per_statement,
+            connect_timeout_s=deadline_s,
+            further={**_FOR_CATALOGUES, READER_SETTING: config.reader.user},
         )
         try:
             self._connection = psycopg.connect(autocommit=True, **wanted)  # type: ignore[arg-type] # libpq's own
