@@ -108,6 +108,7 @@ class Run:
         with self.catalogue.unit(writes=True) as uow:
             uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
             results = uow.registrations.register(described, manifests=self.beside.manifests)
+            self.edges.doubt(zip(described, results, strict=True), uow)
             uow.commit()
         for dataset, registered in zip(described, results, strict=True):
             self._count(registered)

@@ -232,9 +232,22 @@ FROM tree t JOIN pg_class c ON c.oid = t.member
 GROUP BY t.root
 """
 
+# pg_get_viewdef locks what the view names, as a SELECT would: it waits for whoever alters that, and those who wait
+# for the same go before it. Such views are left out.
 VIEWS: Final[LiteralString] = """
-SELECT c.oid::int8, pg_get_viewdef(c.oid, true)
-FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
+WITH altered AS MATERIALIZED (
+    SELECT DISTINCT l.relation FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+), held AS MATERIALIZED (
+    SELECT DISTINCT w.ev_class
+    FROM altered a
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.relation
+    JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+)
+SELECT c.oid::int8, CASE WHEN h.ev_class IS NULL THEN pg_get_viewdef(c.oid, true) END, h.ev_class IS NOT NULL
+FROM pg_class c LEFT JOIN held h ON h.ev_class = c.oid
+WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
 """
 
 FIND: Final[LiteralString] = """

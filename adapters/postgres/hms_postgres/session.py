@@ -13,8 +13,9 @@ from typing import LiteralString
 import psycopg
 
 from hms_postgres.config import Account, PostgresConfig
-from hms_postgres.failures import CHANGED, connect_failed, crawl_failed
+from hms_postgres.failures import CHANGED, LOCKED, connect_failed, crawl_failed
 from hms_postgres.queries import READER_SETTING
+from hms_registry.errors import SourceUnreachable
 
 Row = tuple[object, ...]
 
@@ -26,6 +27,10 @@ _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives
 
 class ChangedMeanwhile(Exception):
     """Something was dropped or altered between the snapshot and a system function: look again."""
+
+
+class Locked(Exception):
+    """Somebody holds a lock that a system function asked for, longer than we wait."""
 
 
 def _options(settings: Mapping[str, str]) -> str:
@@ -116,6 +121,24 @@ class Session:
             SourceUnreachable: the connection broke, or the time is up.
         """
         return self._run(query, values)
+
+    def rows_unlocked(self, query: LiteralString, *values: object) -> list[Row]:
+        """Return what a query answers, and let go at once of what it locked: the transaction may last.
+
+        Raises:
+            Locked: somebody else holds what it needs.
+            ChangedMeanwhile, SourceUnreachable: as `rows`.
+        """
+        self._run("SAVEPOINT before", ())
+        try:
+            return self._run(query, values)
+        except SourceUnreachable as error:
+            if getattr(error.__cause__, "sqlstate", None) == LOCKED:
+                raise Locked from error
+            raise
+        finally:
+            if not self._connection.closed:
+                self._run("ROLLBACK TO SAVEPOINT before", ())
 
     def close(self) -> None:
         """Hang up. Idempotent."""
