@@ -100,11 +100,11 @@ class Postgresql:
         connection = _Connection.connect(
             make_conninfo(**self._location.parameters), autocommit=True
         )  # `begin` says how
-        encoding = connection.info.parameter_status("server_encoding")
-        if encoding != "UTF8" or connection.info.server_version < _OLDEST * 10_000:
+        encoding, version = connection.info.parameter_status("server_encoding"), connection.info.server_version // 10_000
+        if encoding != "UTF8" or version < _OLDEST:
             connection.close()
             raise SettingsInvalid(
-                f"{self} is of PostgreSQL {connection.info.server_version // 10_000} in {encoding}",
+                f"{self} is of PostgreSQL {version} in {encoding}",
                 hint=f"name a database in UTF8 on PostgreSQL {_OLDEST} or later",
             )
         return connection
