@@ -1,24 +1,23 @@
-"""Wall time and memory of both crawlers over the same stores, each as its users start it: a process a crawl."""
+"""Wall time and memory of both crawlers over the same stores, in a process a crawl, its start told apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
-from bench.buckets import source_of as bucket_source
-from bench.databases import source_of as database_source
+from bench.crawled import Crawled, crawl_apart
 from bench.figures import require_equal
-from bench.homes import Described
-from bench.peers import ours
+from bench.homes import Homes
 from bench.peers.datahub import DataHub
 from bench.peers.told import Told
 from bench.s3 import FEW
 from bench.stores import LARGE, SMALL, Workshop
 from bench.timing import Watched
 
-COLUMNS = ("store", "HMS-DTA: start", "crawl", "again", "peak", "DataHub: start", "crawl", "again", "peak", "", "", "")
+COLUMNS = (
+    "store", "HMS-DTA: start", "crawl", "again", "peak", "DataHub: start", "crawl", "again", "peak", "", "target", "",
+)  # fmt: skip
 _EACH_OBJECT = "*/*.parquet"
 _RUNS_OF_FEW = 3
 
@@ -28,17 +27,15 @@ class Side:
     """What one crawler took.
 
     Attributes:
-        start_s: a whole process over a store that holds nothing.
+        start_s: a process up to a crawled store that holds nothing.
         crawl_s: what a first crawl takes beyond that.
         again_s: what one more takes beyond it, nothing having changed; None = was not tried.
-        told: how many datasets.
     """
 
     start_s: float
     crawl_s: float
     again_s: float | None
     peak_mib: float
-    told: int
 
     def cells(self) -> tuple[str, str, str, str]:
         """Return its part of the line."""
@@ -57,16 +54,10 @@ class Beside:
 
     def cells(self) -> tuple[str, ...]:
         """Return the line of the table."""
-        faster = self.theirs.crawl_s / max(self.ours.crawl_s, 0.001)
+        faster = self.theirs.crawl_s / self.ours.crawl_s
         verdict = "ok" if faster >= self.factor else "missed"
-        return (
-            self.what,
-            *self.ours.cells(),
-            *self.theirs.cells(),
-            f"{faster:,.0f} times faster",
-            f"target {self.factor:g}",
-            verdict,
-        )
+        told = (f"{faster:,.1f} times faster", f"{self.factor:g} times", verdict)
+        return (self.what, *self.ours.cells(), *self.theirs.cells(), *told)
 
 
 def postgres(workshop: Workshop, datahub: DataHub, is_quick: bool) -> Iterator[Beside]:
@@ -76,8 +67,7 @@ def postgres(workshop: Workshop, datahub: DataHub, is_quick: bool) -> Iterator[B
         yield _beside(
             f"PostgreSQL, {size:,} tables",
             size,
-            folder=workshop.folder / f"peers-tables-{size}",
-            source=lambda size: database_source(databases.filled(size)),
+            homes=databases.homes,
             theirs=lambda size: datahub.crawl_postgres(databases.filled(size)),
             factor=30,
         )
@@ -90,53 +80,41 @@ def s3(workshop: Workshop, datahub: DataHub, is_quick: bool) -> Iterator[Beside]
         yield _beside(
             f"S3, {size:,} objects",
             size,
-            folder=workshop.folder / f"peers-objects-{size}",
-            source=lambda size: bucket_source(buckets.filled(size)),
+            homes=buckets.homes,
             theirs=lambda size: datahub.crawl_s3(buckets.filled(size), _EACH_OBJECT),
             factor=20,
         )
 
 
 def _beside(
-    what: str,
-    size: int,
-    *,
-    folder: Path,
-    source: Callable[[int], Described],
-    theirs: Callable[[int], tuple[Watched, Told]],
-    factor: float,
+    what: str, size: int, *, homes: Homes, theirs: Callable[[int], tuple[Watched, Told]], factor: float
 ) -> Beside:
-    runs = _RUNS_OF_FEW if size < LARGE else 1
-    our_starts = [ours.crawl(folder / f"empty-{run}", source(0)) for run in range(_RUNS_OF_FEW)]
-    their_starts = [theirs(0)[0] for _ in range(_RUNS_OF_FEW)]
-    our_crawls, their_crawls, again = [], [], []
-    for run in range(runs):
-        home = folder / f"store-{run}"
-        our_crawls.append(ours.crawl(home, source(size)))
-        again.append(ours.crawl(home, source(size)))
+    crawls, again, their_starts, their_crawls = [], [], [], []
+    for _ in range(_RUNS_OF_FEW if size < LARGE else 1):
+        crawls.append(homes.crawl(size))
+        again.append(crawl_apart(homes.crawled(size), "store"))
+        their_starts.append(theirs(0)[0])
         took, told = theirs(size)
         their_crawls.append(took)
-    known = len(ours.told(home).datasets)
-    require_equal((known, len(told.datasets)), (size, size), f"datasets told of {what}")
-    # DataHub keeps what it saw last on its server: without one every crawl is the first.
-    return Beside(
-        what=what,
-        ours=_side(our_starts, our_crawls, again, told=known),
-        theirs=_side(their_starts, their_crawls, their_crawls[1:], told=len(told.datasets)),
-        factor=factor,
+        require_equal((crawls[-1].listed, len(told.datasets)), (size, size), f"datasets told of {what}")
+    return Beside(what=what, ours=_ours(crawls, again), theirs=_theirs(their_starts, their_crawls), factor=factor)
+
+
+def _ours(crawls: list[Crawled], again: list[Crawled]) -> Side:
+    return Side(
+        start_s=median(each.start_s for each in crawls),
+        crawl_s=median(each.seconds for each in crawls),
+        again_s=median(each.seconds for each in again),
+        peak_mib=max(each.peak_kib for each in crawls) / 1024,
     )
 
 
-def _side(starts: list[Watched], crawls: list[Watched], again: list[Watched], *, told: int) -> Side:
-    start = _seconds(starts)
+def _theirs(starts: list[Watched], crawls: list[Watched]) -> Side:
+    """DataHub keeps what it saw last on its server: without one, every crawl is a first one."""
+    start = median(each.seconds for each in starts)
     return Side(
         start_s=start,
-        crawl_s=_seconds(crawls) - start,
-        again_s=_seconds(again) - start if again else None,
+        crawl_s=median(each.seconds for each in crawls) - start,
+        again_s=median(each.seconds for each in crawls[1:]) - start if crawls[1:] else None,
         peak_mib=max(each.peak_kib for each in crawls) / 1024,
-        told=told,
     )
-
-
-def _seconds(runs: list[Watched]) -> float:
-    return median(each.seconds for each in runs)
