@@ -119,10 +119,11 @@ def test_a_lock_that_comes_while_views_are_asked_for_costs_those_views_only(data
 
 
 def test_a_scan_of_what_somebody_alters_says_so(database: Database) -> None:
-    """It waits for the lock as long as lock_timeout says, and not as long as the lock is held."""
+    """It waits for the lock a while, half of its own time at most, and not as long as the lock is held."""
     with closing(adapter_of(database.url)) as adapter:
         (ref,) = [i for i in adapter.discover(Scope()) if isinstance(i, DatasetRef) and i.address.table == "t0"]
-        scan = adapter.scan(ScanRequest(ref=ref, columns=("id",), schema=pa.schema({"id": pa.int32()})))
+        schema = pa.schema({"id": pa.int32()})
+        scan = adapter.scan(ScanRequest(ref=ref, columns=("id",), schema=schema, deadline_s=1.0))
         with altering(database), pytest.raises(ScanFailed) as caught:
             scan.open_reader().read_all()
 

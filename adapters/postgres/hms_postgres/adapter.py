@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from hms_postgres.config import PostgresConfig
 from hms_postgres.crawling import Look, changed, look
-from hms_postgres.description import dataset_kind, describe_all, oid_of
+from hms_postgres.definitions import oid_of
+from hms_postgres.description import dataset_kind, describe_all
 from hms_postgres.failures import views_locked
 from hms_postgres.queries import FIND, VIEWS
 from hms_postgres.session import ChangedMeanwhile, Locked, Session

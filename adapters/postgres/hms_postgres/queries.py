@@ -46,6 +46,16 @@ schemas AS MATERIALIZED (
     WHERE r.relispartition
 )"""  # noqa: S608 # of constants
 
+# A view is what its own rule says, and the rules of the views that it reads, however far down.
+_BELOW: Final[LiteralString] = """
+    UNION
+    SELECT e.view, v.oid
+    FROM reached e
+    JOIN pg_rewrite w ON w.ev_class = e.rel
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class v ON v.oid = d.refobjid AND v.relkind IN ('v', 'm')
+"""
+
 _USER_TYPES: Final[LiteralString] = """
 used (rel, typ) AS (
     SELECT DISTINCT a.attrelid, a.atttypid
@@ -77,7 +87,9 @@ used (rel, typ) AS (
 # apart, so two of them never cancel each other. pg_class is taken by what is read of it and not by its xmin, which
 # TRUNCATE, VACUUM FULL and a foreign key that points here change as well.
 _PARTS: Final[LiteralString] = f"""
-parts (rel, h) AS (
+reached (view, rel) AS (
+    SELECT r.oid, r.oid FROM relations r WHERE r.relkind IN ('v', 'm')
+{_BELOW}), parts (rel, h) AS (
     SELECT r.oid, hashtextextended(
         concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege({_READER}, r.oid, 'select'),
                   has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
@@ -103,7 +115,8 @@ parts (rel, h) AS (
     UNION ALL
     SELECT x.indrelid, hashtextextended(x.xmin::text, (6::int8 << 32) + x.indexrelid::int8) FROM pg_index x
     UNION ALL
-    SELECT w.ev_class, hashtextextended(w.xmin::text, (7::int8 << 32) + w.oid::int8) FROM pg_rewrite w
+    SELECT e.view, hashtextextended(w.xmin::text, (7::int8 << 32) + w.oid::int8)
+    FROM reached e JOIN pg_rewrite w ON w.ev_class = e.rel
     UNION ALL
     SELECT d.objoid, hashtextextended(d.xmin::text, (8::int8 << 32) + d.objsubid)
     FROM pg_description d WHERE d.classoid = 'pg_class'::regclass
@@ -256,12 +269,22 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 """
 
+QUERIES: Final[LiteralString] = f"""
+WITH RECURSIVE reached (view, rel) AS (
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
+{_BELOW})
+SELECT r.view::int8, bit_xor(hashtextextended(w.xmin::text, w.oid::int8))
+FROM reached r JOIN pg_rewrite w ON w.ev_class = r.rel AND w.ev_type = '1'
+GROUP BY r.view
+"""  # noqa: S608 # of constants
+
 SCANNED: Final[LiteralString] = """
-SELECT a.attname, a.atttypid::int8, a.atttypmod, coalesce(o.collisdeterministic, true)
+SELECT n.nspname::text, c.relname::text, a.attnum::int4, a.attname::text, a.atttypid::int8, a.atttypmod,
+       coalesce(o.collisdeterministic, true)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation o ON o.oid = a.attcollation
-WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
+WHERE c.oid = ANY (%s::oid[])
 ORDER BY a.attnum
 """

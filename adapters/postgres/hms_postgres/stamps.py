@@ -17,7 +17,7 @@ from hms_postgres.session import Session
 from hms_registry.domain.datasets import Stamp
 from hms_registry.errors import SourceUnreachable
 
-_SHAPE = 1
+_SHAPE = 2
 """Raise it when a description tells more than it did: every table is then described again."""
 
 _OLDEST = 140_000
