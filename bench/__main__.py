@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import crawls, joins, lists, postgres, s3, starts
+from bench import crawls, federated, joins, lists, postgres, s3, starts
 from bench.figures import Figure, Unequal, table
 from bench.servers import Servers
 from bench.stores import Workshop
@@ -33,6 +33,8 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "postgres-changed": postgres.one_changed,
     "s3-first": s3.first_crawl,
     "s3-again": s3.unchanged,
+    "store-join": federated.join,
+    "pushdown": federated.pushdown,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "postgres-nightly": postgres.nightly,
