@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WHEEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check format test test-quick bench serve clean
+.PHONY: help install demo check format test test-quick bench bench-peers bench-nightly serve clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,12 @@ test-quick: install ## the tests that take under two seconds each
 
 bench: install ## each figure as a ratio to a limit measured in the same run
 	$(BIN)/python -m bench
+
+bench-peers: install ## other people's crawlers beside ours, on the same stores, and what each lost
+	$(BIN)/python -m bench.peers
+
+bench-nightly: install ## the figures that take too long for every day
+	$(BIN)/python -m bench postgres-nightly
 
 serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve

@@ -18,6 +18,7 @@ Known = tuple[str, str, tuple[str, ...], tuple[tuple[str, str, bool, str], ...]]
 
 _OURS: Final[LiteralString] = """
 n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+AND NOT c.relispartition
 """
 _RELATIONS: Final[LiteralString] = f"""
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner), d.description,

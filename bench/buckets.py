@@ -85,14 +85,15 @@ def _station(at: int) -> bytes:
 def _loads() -> bytes:
     numbers = range(JOINED_ROWS)
     columns = {
+        "load_id": pa.array(numbers, pa.int64()),
         "trip_id": pa.array([at * 7 % JOINED_ROWS for at in numbers], pa.int64()),
         "tonnes": pa.array([at % 5_000 for at in numbers], pa.int64()),
         "goods": pa.array([f"goods {at % 13:02}" for at in numbers]),
     }
-    return _written(pa.table(columns))
+    return _written(pa.table(columns), row_group_size=JOINED_ROWS // 10)
 
 
-def _written(table: pa.Table) -> bytes:
+def _written(table: pa.Table, *, row_group_size: int | None = None) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(table, sink)
+    pq.write_table(table, sink, row_group_size=row_group_size)
     return sink.getvalue()

@@ -86,8 +86,12 @@ class Figure:
 
 def table(figures: Sequence[Figure]) -> str:
     """Lay the figures out as one table of plain text."""
-    rows = [COLUMNS, *(figure.cells() for figure in figures)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    return laid_out([COLUMNS, *(figure.cells() for figure in figures)])
+
+
+def laid_out(rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows of cells out as plain text, a line under the first."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join(lines)

@@ -39,8 +39,8 @@ def join(workshop: Workshop) -> Iterator[Figure]:
         ("a join of 2 x 1,000,000 rows of Parquet", workshop.big, BIG_SQL, 7),
     )
     for what, home, sql, runs in cases:
-        with _opened(home) as registry:
-            pair = interleaved(_through_service(registry, sql), _by_hand(registry, sql), runs=runs, what=what)
+        with opened(home) as registry:
+            pair = interleaved(through_service(registry, sql), by_hand(registry, sql), runs=runs, what=what)
         yield Figure(
             name="join",
             what=f"{what}, in process, against DuckDB by hand",
@@ -55,9 +55,9 @@ def join(workshop: Workshop) -> Iterator[Figure]:
 def over_http(workshop: Workshop) -> Iterator[Figure]:
     """The demo's join over one kept-alive connection to a server on this machine, against DuckDB by hand."""
     sql = DEMO_SQL.read_text(encoding="utf-8")
-    with _opened(workshop.demo) as registry, _serving(workshop.demo) as ask:
-        by_hand = _by_hand(registry, sql)
-        pair = interleaved(lambda: ask(sql), lambda: _as_json(by_hand()), runs=25, what="the demo's join over HTTP")
+    with opened(workshop.demo) as registry, _serving(workshop.demo) as ask:
+        limit = by_hand(registry, sql)
+        pair = interleaved(lambda: ask(sql), lambda: _as_json(limit()), runs=25, what="the demo's join over HTTP")
     yield Figure(
         name="http",
         what="the demo's join over HTTP, in a child of the server, against DuckDB by hand",
@@ -70,14 +70,16 @@ def over_http(workshop: Workshop) -> Iterator[Figure]:
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[Registry]:
+def opened(home: Path) -> Iterator[Registry]:
+    """Open a home's registry."""
     from hms_registry.bootstrap import Registry
 
     with Registry.open(home) as registry:
         yield registry
 
 
-def _through_service(registry: Registry, sql: str) -> Callable[[], Rows]:
+def through_service(registry: Registry, sql: str) -> Callable[[], Rows]:
+    """Return what asks the SQL service in this process."""
     principal = registry.principal(WHO)
 
     def ask() -> Rows:
@@ -87,8 +89,8 @@ def _through_service(registry: Registry, sql: str) -> Callable[[], Rows]:
     return ask
 
 
-def _by_hand(registry: Registry, sql: str) -> Callable[[], Rows]:
-    """What somebody would write who knows the stores: a warm connection, open adapters, each scan under a name."""
+def by_hand(registry: Registry, sql: str) -> Callable[[], Rows]:
+    """Return what one would write who knows the stores: a warm connection, open adapters, each scan under a name."""
     import duckdb
 
     from hms_registry.ports.adapter import ScanRequest, Scans

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from bench.buckets import Buckets
 from bench.databases import Databases
 from bench.homes import make_home
 from bench.servers import Servers
-from bench.timing import hms_dta, output_of
+from bench.timing import hms_dta, output_of, watched
 
 DEMO_SQL = ROOT / "examples" / "demo.sql"
 SMALL, LARGE = 1_000, 10_000
@@ -90,22 +89,11 @@ class Workshop:
 
 
 def _first_crawl(home: Path) -> FirstCrawl:
-    start = time.perf_counter()
-    command = [sys.executable, "-c", _WATCHED, *hms_dta("--home", str(home), "crawl", "--json")]
-    peak, told = output_of(command).split("\n", maxsplit=1)
-    (report,) = json.loads(told)["crawls"]
+    took = watched(hms_dta("--home", str(home), "crawl", "--json"))
+    (report,) = json.loads(took.output)["crawls"]
     if not report["ok"]:
         raise RuntimeError(f"the crawl of {home.name} failed: {report}")
-    return FirstCrawl(time.perf_counter() - start, int(peak), report["listed"])
-
-
-# A process begins with the peak of the one that started it, so a small one stands between.
-_WATCHED = """
-import resource, subprocess, sys
-told = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout.decode()
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-print(told)
-"""
+    return FirstCrawl(took.seconds, took.peak_kib, report["listed"])
 
 
 def fill_files(home: Path, size: int) -> None:

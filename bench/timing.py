@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -85,7 +85,33 @@ def hms_dta(*words: str) -> list[str]:
     return [*command, *words]
 
 
-def output_of(command: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What a process took, from its start to its end."""
+
+    seconds: float
+    peak_kib: int
+    output: str
+
+
+# A process begins with the peak of the one that started it, so a small one stands between.
+_WATCHED = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+told = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout.decode()
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+print(told)
+"""
+
+
+def watched(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Watched:
+    """Run a command to its end; an error is shown and ends the benchmark."""
+    took, told = output_of([sys.executable, "-c", _WATCHED, *command], env=env).split("\n", maxsplit=1)
+    seconds, peak = took.split()
+    return Watched(seconds=float(seconds), peak_kib=int(peak), output=told)
+
+
+def output_of(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
     """Run a command to its end and return what it printed; an error is shown and ends the benchmark."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True, env=env)
     return done.stdout

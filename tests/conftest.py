@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalogues import catalogue, catalogues
 from services.fixtures import (
     bucket,
     kept_bucket,
@@ -15,6 +16,8 @@ from services.fixtures import (
 
 __all__ = [
     "bucket",
+    "catalogue",
+    "catalogues",
     "kept_bucket",
     "mongo_database",
     "mongo_server",

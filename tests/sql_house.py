@@ -13,7 +13,7 @@ from hms_federation.compiler.rewrite import plan
 from hms_federation.plan import Plan
 from hms_policies import mask_expression
 from hms_registry.domain.columns import Column, ColumnPath
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState
+from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState, Observation
 from hms_registry.domain.decisions import Decision
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
@@ -33,12 +33,20 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 @dataclass
 class House:
-    """Datasets by name, what may be done with each (READ where nothing is said), and their rows."""
+    """Datasets by name, what may be done with each (READ where nothing is said), and their rows.
+
+    Attributes:
+        counts: how many rows each is said to have; nothing is said of the others.
+        agencies: of sources; `cdc` where nothing is said.
+    """
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     types: dict[str, Mapping[str, str]] = field(default_factory=dict)
     resolved: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, DatasetLabels] = field(default_factory=dict)
+    agencies: dict[str, str] = field(default_factory=dict)
 
     def dataset(self, name: str) -> Dataset:
         """Describe one of the tables."""
@@ -56,11 +64,12 @@ class House:
             state=DatasetState.PRESENT,
             version=1,
             columns=columns,
-            labels=DatasetLabels(),
+            labels=self.labels.get(name, DatasetLabels()),
             epoch=1,
             locator=name,
             owner="data desk",
-            agency="cdc",
+            agency=self.agencies.get(source, "cdc"),
+            observation=Observation(row_count=self.counts.get(name)),
         )
 
     def resolve(self, name: TrinoName) -> Dataset:

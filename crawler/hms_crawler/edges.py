@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hms_crawler.guard import guarded
@@ -17,13 +17,15 @@ from hms_registry.domain.datasets import (
     ForeignKey,
 )
 from hms_registry.domain.names import Address
-from hms_registry.errors import SourceError
+from hms_registry.errors import CredentialsRejected, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition, ViewOrigins
 from hms_registry.ports.catalogue import Catalogue, EdgeSet, Registered, UnitOfWork
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
 from hms_registry.services.lineage.stated import edges_of_origins
 
 BATCH = 500
+VIEW = "view"
+"""The origin of edges that the SQL of a view states."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,22 @@ class EdgePass:
         if described.foreign_keys or registered.outcome == "changed":
             self.keyed[registered.dataset_id] = described.foreign_keys
 
+    def doubt(self, described: Iterable[tuple[DescribedDataset, Registered]], uow: UnitOfWork) -> None:
+        """Say of views that are new or changed that their origin is unknown, until `write` has read their SQL.
+
+        It may never come to that: the run is killed, the source breaks, somebody has locked the view's tables. What
+        a view shows is as strict as anything in its source until then.
+        """
+        sets = []
+        for each, registered in described:
+            if each.ref.kind is DatasetKind.VIEW and registered.outcome != "unchanged":
+                ends = uow.edges.around(registered.dataset_id) if registered.outcome == "changed" else ()
+                mine = [
+                    end.edge for end in ends if (end.edge.downstream, end.edge.origin) == (registered.dataset_id, VIEW)
+                ]
+                sets.append(EdgeSet(downstream=registered.dataset_id, origin=VIEW, edges=mine, has_unknown=True))
+        uow.edges.replace_all(sets)
+
     def write(self, adapter: Adapter, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]) -> int:
         """Write the edges of views and foreign keys; return how many rows that took. Equal edges take none."""
         written = 0
@@ -88,16 +106,21 @@ class EdgePass:
     ) -> int:
         written = 0
         for start in range(0, len(self.views), BATCH):
+            definitions: list[ViewDefinition | ViewOrigins] = []
+            broke: SourceError | None = None
             try:
-                definitions = list(guarded(adapter.definitions(self.views[start : start + BATCH])))
+                for definition in guarded(adapter.definitions(self.views[start : start + BATCH])):
+                    definitions.append(definition)  # one by one: those that came before an error count
             except SourceError as error:
+                broke = error
                 on_failure(Failure(subject=f"the views of {self.source}", reason=error.message))
-                return written
             with catalogue.unit(writes=True) as uow:
                 lookups = _Lookups(uow, self.source)
-                sets = [_edges(definition, lookups, uow) for definition in definitions]
+                sets = [_edges(each, lookups, uow) for each in definitions]
                 written += uow.edges.replace_all([each for each in sets if each is not None])
                 uow.commit()
+            if isinstance(broke, SourceUnreachable | CredentialsRejected):
+                return written
         return written
 
 
@@ -122,7 +145,7 @@ def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups, uow: Uni
         parsed = edges_of_origins(definition, view=view, find=uow.datasets.find)
     else:
         parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
-    return EdgeSet(downstream=view.id, origin="view", edges=parsed.edges, has_unknown=parsed.has_unknown)
+    return EdgeSet(downstream=view.id, origin=VIEW, edges=parsed.edges, has_unknown=parsed.has_unknown)
 
 
 def _lookup(uow: UnitOfWork, source: str) -> Lookup:

@@ -1,13 +1,13 @@
 """One run over one source: lease, stamp, listing, registering, edges, absence, balance.
 
-Every batch is a transaction of its own under the lease, so a run that is killed leaves whole datasets and an
-open crawl row; the next run takes the lease over, describes everything again (what is equal writes nothing)
-and ends in the same catalogue.
+Every batch is a transaction of its own under the lease, written while the next one is described. So a run that is
+killed leaves whole datasets and an open crawl row; the next run takes the lease over, describes everything again
+(what is equal writes nothing) and ends in the same catalogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -16,6 +16,7 @@ from hms_crawler.edges import EdgePass
 from hms_crawler.guard import guarded
 from hms_crawler.listing import Listing
 from hms_crawler.manifests import Beside, read_beside
+from hms_crawler.registering import Registering
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
@@ -86,9 +87,22 @@ class Run:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""
         self.beside = read_beside(self.adapter, self.scope, on_failure=self.listing.failures.append)
         wanted = self._wanted()
-        while batch := list(islice(wanted, BATCH)):
-            self._register(batch)
-            self.progress(self.listing.balance)
+        with Registering(self._register) as registering:
+            try:
+                broke: SourceError | None = None
+                while broke is None:
+                    batch, broke = _taken(wanted)
+                    if not batch:
+                        break
+                    described = self._describe_batch(batch)
+                    self._note(registering.finish())
+                    registering.begin(described)
+                    self.progress(self.listing.balance)
+                if broke is not None:
+                    raise broke
+            finally:  # the source broke, perhaps: what is being written counts
+                self._note(registering.finish())
+        self.progress(self.listing.balance)
 
     def _wanted(self) -> Iterator[DatasetRef]:
         for item in guarded(self.adapter.discover(self.scope)):
@@ -98,19 +112,29 @@ class Run:
             if ref is not None:
                 yield ref
 
-    def _register(self, refs: Sequence[DatasetRef]) -> None:
+    def _describe_batch(self, refs: Sequence[DatasetRef]) -> list[DescribedDataset]:
         described = []
         for result in self._describe(refs):
             if isinstance(result, Failure):
                 self.listing.fail(result)
             else:
-                described.append(replace(result, location=self.withheld(result.location)))
+                location = self.withheld(result.location)
+                described.append(result if location == result.location else replace(result, location=location))
+        return described
+
+    def _register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
+        """Register a batch under the lease; on a thread of its own, so it touches no adapter and no balance."""
         with self.catalogue.unit(writes=True) as uow:
             uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
             results = uow.registrations.register(described, manifests=self.beside.manifests)
+            self.edges.doubt(zip(described, results, strict=True), uow)
             uow.commit()
-        for dataset, registered in zip(described, results, strict=True):
-            self._count(registered)
+        return results
+
+    def _note(self, done: Iterable[tuple[DescribedDataset, Registered]]) -> None:
+        balance = self.listing.balance
+        for dataset, registered in done:
+            setattr(balance, registered.outcome, getattr(balance, registered.outcome) + 1)
             self.edges.note(dataset, registered)
 
     def _describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
@@ -133,10 +157,6 @@ class Run:
             else:
                 yield from self._describe([ref])
 
-    def _count(self, registered: Registered) -> None:
-        balance = self.listing.balance
-        setattr(balance, registered.outcome, getattr(balance, registered.outcome) + 1)
-
     def settle(self) -> None:
         """Write edges, manifests and absence, once everything that was listed is registered."""
         self.beside.apply(self.catalogue, on_failure=self.listing.failures.append)
@@ -155,6 +175,16 @@ class Run:
             uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
             uow.commit()
         balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
+
+
+def _taken(wanted: Iterator[DatasetRef]) -> tuple[list[DatasetRef], SourceError | None]:
+    """Take a batch; where the listing breaks off, what was taken until then counts, and with it why."""
+    batch: list[DatasetRef] = []
+    try:
+        batch.extend(islice(wanted, BATCH))
+    except SourceError as error:
+        return batch, error
+    return batch, None
 
 
 def crawl(

@@ -121,6 +121,9 @@ class Asking:
                 },
                 sort_keys=True,
             )
+            told = _told(plan)
+            if told:
+                detail["keys_told"] = json.dumps(told, sort_keys=True)
         if error is not None:
             detail["error"] = error.code
         entry = AuditEntry(
@@ -146,6 +149,17 @@ class Asking:
         outcome: Literal["denied", "failed"] = "denied" if isinstance(error, AccessDenied | NotFound) else "failed"
         with suppress(CatalogueError):
             self.record(outcome, error=error)
+
+
+def _told(plan: Plan) -> list[dict[str, str]]:
+    """Return whose keys another source may be told."""
+    scans = {planned.relation: planned for planned in plan.scans}
+    told = []
+    for each in plan.key_lists:
+        feeder, target = scans[each.feeder], scans[each.target]
+        if feeder.source != target.source:
+            told.append({"dataset": feeder.dataset_id, "column": str(each.key), "to": target.source})
+    return told
 
 
 def _readable(dataset: Dataset, decision: Decision) -> Decision:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hms_registry.domain.decisions import WITHHELD, Mask, tellable
 
 if TYPE_CHECKING:
-    from hms_federation.plan import Governed, Plan, PlannedScan
+    from hms_federation.plan import Governed, KeyList, Plan, PlannedScan
     from hms_registry.ports.adapter import Scan
 
 
@@ -19,12 +19,14 @@ class AskedOfSource:
     Attributes:
         asked: what the source is asked, in its own words.
         rechecked: conjuncts that the source was offered and does not apply; the engine applies every one anyhow.
+        keys_of: what it may be asked for in addition: only rows with a key that another dataset has, if those are few.
     """
 
     source: str
     dataset: str
     asked: str
     rechecked: tuple[str, ...]
+    keys_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,13 @@ class Explained:
         return {
             "governed_sql": self.governed_sql,
             "scans": [
-                {"source": each.source, "dataset": each.dataset, "asked": each.asked, "rechecked": list(each.rechecked)}
+                {
+                    "source": each.source,
+                    "dataset": each.dataset,
+                    "asked": each.asked,
+                    "rechecked": list(each.rechecked),
+                    "keys_of": list(each.keys_of),
+                }
                 for each in self.scans
             ],
             "policy": [
@@ -56,6 +64,7 @@ class Explained:
             found.append(f"{scan.source} is asked for {scan.dataset}: {scan.asked}")
             if scan.rechecked:
                 found.append(f"  left to the engine: {' AND '.join(scan.rechecked)}")
+            found += [f"  and for those rows only whose {text}, if they are few" for text in scan.keys_of]
         for each in self.governed:
             found += [f"{each.name}: rows only where {text}" for text in each.row_filters]
             found += [f"{each.name}: column {column} is masked: {mask}" for column, mask in each.masks]
@@ -78,11 +87,17 @@ def explained(plan: Plan, scans: tuple[tuple[PlannedScan, Scan], ...]) -> Explai
                 dataset=str(planned.name),
                 asked=f"-- not shown: {WITHHELD}" if planned.dataset_id in withheld else scan.asked,
                 rechecked=() if planned.dataset_id in withheld else tuple(map(str, scan.residual)),
+                keys_of=tuple(_key_text(plan, each) for each in plan.key_lists if each.target == planned.relation),
             )
             for planned, scan in scans
         ),
         governed=governed,
     )
+
+
+def _key_text(plan: Plan, key_list: KeyList) -> str:
+    feeder = next(planned for planned in plan.scans if planned.relation == key_list.feeder)
+    return f"{key_list.column} is among {feeder.name}.{key_list.key}"
 
 
 def _as_told(governed: Governed) -> Governed:

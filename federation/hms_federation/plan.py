@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.datasets import DatasetId, DatasetRef
 from hms_registry.domain.names import TrinoName
 from hms_registry.domain.predicates import Conjunct
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MOST_KEYS = 10_000
+"""In one list of keys; with more of them, the other side is read as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,28 @@ class PlannedScan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyList:
+    """A scan of which no row matters but those with one of a few keys, and the other scan that has the keys.
+
+    Using it is a matter of time, never of rows: `Plan.sql` joins the two all the same.
+
+    Attributes:
+        feeder: relation of the scan that has the keys; read first, and once.
+        target: relation of the scan that may be asked for those keys only.
+        key: what is made into keys, of the feeder's columns.
+        column: of the target, to compare with the keys.
+        sql: DuckDB SQL over the feeder alone: its distinct keys after the policy and the query's own conditions, one
+            more than there may be.
+    """
+
+    feeder: str
+    target: str
+    key: ColumnPath
+    column: ColumnPath
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Governed:
     """What the policy did to one dataset of the query, for `--explain` and the audit."""
 
@@ -69,6 +95,7 @@ class Plan:
         sql: DuckDB SQL over the relations of *scans* only.
         governed_sql: the same in Trino's dialect, with filters and masks in it, for `--explain`.
         columns: of the answer, in order; names may repeat.
+        key_lists: in an order in which a scan is a target before it is a feeder.
     """
 
     sql: str
@@ -76,3 +103,4 @@ class Plan:
     scans: tuple[PlannedScan, ...]
     columns: tuple[OutputColumn, ...]
     governed: tuple[Governed, ...]
+    key_lists: tuple[KeyList, ...] = ()

@@ -31,7 +31,7 @@ def now() -> datetime:
 
 @dataclass
 class Registry:
-    """A home folder: `sources.yml`, `policies/`, and the catalogue under `.hms-dta/`.
+    """A home folder: `sources.yml`, `policies/`, and the catalogue, under `.hms-dta/` or on a server.
 
     Nothing is opened until it is asked for.
 
@@ -65,10 +65,11 @@ class Registry:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The catalogue, brought to this release's schema."""
+        """The catalogue, where `settings.yml` says, brought to this release's schema."""
+        from hms_registry.services.settings_file import catalogue_url
         from hms_registry.store import open_catalogue
 
-        return open_catalogue(f"sqlite:///{self.home}/.hms-dta/catalogue.db" if self.home else "sqlite://")
+        return open_catalogue(catalogue_url(self.home, self.environ) if self.home else "sqlite://")
 
     @property
     def policies(self) -> Path:

@@ -70,7 +70,7 @@ def test_a_database_is_tried_and_nothing_is_written(tmp_path: Path, database: Da
     assert done.out.splitlines() == [
         "mart: ok: 3 listed, 0 left out; 3 looked into, 2 of them may be read",
         "mart: rows were read of mart.open.calls",
-        "mart: not readable: mart.shut.wages: the crawler's account may not read it",
+        "mart: not readable: mart.shut.wages: the account that reads rows may not read it",
     ]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["sources.yml"]
 
@@ -116,8 +116,25 @@ def test_who_crawls_may_read_and_who_reads_rows_may_not(tmp_path: Path, database
     done = check(tmp_path, postgres(database, NARROW, more=f", include: ['open.calls']{rows}"))
 
     assert done.code == 10
-    assert "mart: not readable: mart.open.calls: " in done.out
-    assert "this account may not read it" in done.out
+    assert "mart: not readable: mart.open.calls: the account that reads rows may not read it" in done.out
+
+
+def test_who_crawls_needs_no_right_to_rows_where_another_account_reads_them(tmp_path: Path, database: Database) -> None:
+    """CONNECT is enough to crawl; what may be read is judged for who reads, and anew when that is another."""
+    scans = f", options: {{scan_user: {NARROW}, scan_password: '${{MART_PASSWORD}}'}}"
+    asked = ("query", "SELECT ship FROM mart.open.calls", "--as", "role:steward", "--format", "csv")
+
+    tried = check(tmp_path, postgres(database, BARE, more=f", privacy_tier: PUBLIC{scans}"))
+    for words in (["init"], ["policy", "publish"], ["crawl"]):
+        assert hms(tmp_path, *words).code == 0
+    answer = hms(tmp_path, *asked)
+    check(tmp_path, postgres(database, BARE, more=", privacy_tier: PUBLIC"))
+    again = hms(tmp_path, "crawl")
+
+    assert tried.out.startswith("mart: ok: 3 listed, 0 left out; 3 looked into, 2 of them may be read\n")
+    assert (answer.code, answer.out.split()) == (0, ["ship", "canary-of-a-row"])
+    assert "mart: complete: 3 listed = 0 new + 3 changed" in again.out
+    assert (hms(tmp_path, *asked).code, hms(tmp_path, *asked).out) == (3, "")
 
 
 @pytest.mark.parametrize(

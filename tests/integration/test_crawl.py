@@ -336,7 +336,31 @@ def test_views_whose_sql_could_not_be_had_have_their_edges_from_the_next_run(cat
 
     report = run(Shelf(tables=tables, views=views), catalogue)
 
-    assert (mumbled.state, report.state, report.balance.edges) == (CrawlState.PARTIAL, CrawlState.COMPLETE, 1)
+    assert (mumbled.state, report.state, report.balance.edges) == (CrawlState.PARTIAL, CrawlState.COMPLETE, 2)
+
+
+def test_a_view_whose_sql_could_not_be_had_is_as_strict_as_its_source(catalogue: Catalogue) -> None:
+    """New, or changed since its edges were written: what it shows may come from anywhere in it."""
+
+    class Mumbling(Shelf):
+        def definitions(self, refs: Sequence[DatasetRef]) -> Iterator[ViewDefinition]:
+            raise SourceUnreachable("the shelf is locked", hint="wait")
+
+    def has_unknown_origin() -> bool:
+        with catalogue.unit() as uow:
+            view = uow.datasets.find(Address("shop", "public", "v"))
+            assert view is not None
+            return view.labels.has_unknown_origin
+
+    tables, views = {"t": ["x"], "v": ["x"]}, {"v": "CREATE VIEW v AS SELECT x FROM t"}
+    told = []
+    for shelf in (Mumbling, Shelf, Mumbling, Shelf):
+        run(shelf(tables=dict(tables), views=views), catalogue)
+        told.append(has_unknown_origin())
+        if len(told) == 2:
+            tables["v"] = ["x", "y"]
+
+    assert told == [True, False, True, False]
 
 
 def test_a_view_finds_its_table_when_that_comes_later(catalogue: Catalogue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -15,31 +16,38 @@ from postgres_crawling import registry
 from services.postgres import Database, PostgresServer
 from services.tcp_proxy import READY, Fault, Proxy, tcp_proxy
 
-TABLES = 3
+TABLES = 2
 
 
 def _build(database: Database) -> None:
     database.execute(
         *(f"CREATE TABLE t{at} (id int PRIMARY KEY, n text)" for at in range(TABLES)),
         # From the first that is listed to the last, so that whatever breaks in between has it wait for its target.
-        "ALTER TABLE t0 ADD FOREIGN KEY (id) REFERENCES t2",
+        "ALTER TABLE t0 ADD FOREIGN KEY (id) REFERENCES t1",
         "CREATE VIEW a_view AS SELECT id AS number, n FROM t1",
     )
 
 
 @pytest.fixture(scope="module")
 def database(postgres_server: PostgresServer) -> Iterator[Database]:
-    """Three tables, a foreign key and a view."""
+    """Two tables, a foreign key and a view."""
     with postgres_server.database() as made:
         _build(made)
         yield made
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A batch is one table, or all of them would be described at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hms_crawler.run, "BATCH", 1)
+        patch.setattr(hms_crawler.edges, "BATCH", 1)
+        yield
+
+
 @pytest.fixture
-def proxy(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A way to it that counts answers. A batch is one table, or all of them would be described at once."""
-    monkeypatch.setattr(hms_crawler.run, "BATCH", 1)
-    monkeypatch.setattr(hms_crawler.edges, "BATCH", 1)
+def proxy(database: Database) -> Iterator[Proxy]:
+    """A way to it that counts answers."""
     with tcp_proxy(database.port) as made:
         made.mark = READY
         yield made
@@ -56,7 +64,8 @@ def test_a_first_crawl_cut_after_any_answer_is_mended_by_the_next(database: Data
     for answers in count():
         proxy.revive(Fault(dies_after=answers))
         with registry() as crawled:
-            cut = crawled.crawl(database.url_of("postgres", port=proxy.port))
+            with one_at_a_time():
+                cut = crawled.crawl(database.url_of("postgres", port=proxy.port))
             was_cut, left = proxy.is_dead, len(crawled.datasets())
             proxy.revive(Fault())
             whole = crawled.crawl(database.url_of("postgres", port=proxy.port))

@@ -149,6 +149,25 @@ def test_the_count_of_datasets_is_the_count_of_relations(odd: Database, crawled:
     assert datasets["odd.parted"].primary_key == ("at", "n")
 
 
+def test_a_partitioned_table_that_was_analyzed_has_the_rows_and_bytes_of_its_partitions(
+    postgres_database: Database,
+) -> None:
+    """ANALYZE writes -1 pages for the root itself: only what holds rows is added up."""
+    postgres_database.execute(
+        "CREATE TABLE loads (day date) PARTITION BY RANGE (day)",
+        "CREATE TABLE loads_24 PARTITION OF loads FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "CREATE TABLE loads_25 PARTITION OF loads FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+        "INSERT INTO loads SELECT date '2024-12-31' + at % 2 FROM generate_series(0, 9) AS at",
+        "ANALYZE loads",
+    )
+    with registry() as catalogue:
+        report = catalogue.crawl(postgres_database.url)
+        observed = catalogue.datasets()["public.loads"].observation
+
+    assert report.state is CrawlState.COMPLETE
+    assert (observed.row_count, observed.size_bytes, observed.file_count) == (10, 2 * 8192, 2)
+
+
 def test_every_type_has_its_exact_text_and_its_trino_type(crawled: Registry) -> None:
     """Also domains, enums, composites, ranges and arrays of them; the Arrow type is the one that Trino's stands for."""
     columns = crawled.datasets()["odd.types"].columns
@@ -222,9 +241,9 @@ def test_what_may_not_be_read_is_registered_as_not_readable(
     assert report.is_ok
     assert {name: (each.is_readable, each.findings) for name, each in datasets.items()} == {
         "open.all": (True, ()),
-        "open.some": (True, ("the crawler's account may not read 1 of its columns: b",)),
-        "open.none": (False, ("the crawler's account may not read it",)),
-        "shut.granted": (False, ("the crawler's account may not read it",)),
+        "open.some": (True, ("the account that reads rows may not read 1 of its columns: b",)),
+        "open.none": (False, ("the account that reads rows may not read it",)),
+        "shut.granted": (False, ("the account that reads rows may not read it",)),
     }
     assert all(each.columns for each in datasets.values())
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,36 +11,37 @@ from hypothesis import strategies as st
 from hms_files.listing import Entry
 from hms_formats.grouping import PUBLIC, Columns, Group, group, name_groups
 
-_FOLDER = st.sampled_from(["a", "b", "public", "a.csv", "k=1", "k=2", "lake", "B"])
-_FILE = st.sampled_from(
-    [
-        "a.csv",
-        "a.csv.gz",
-        "a.parquet",
-        "a.csv.csv",
-        "part-1.csv",
-        "part-2.csv",
-        "b.tsv",
-        "b.jsonl",
-        "public.csv",
-        "k=1.csv",
-    ]
+_FOLDERS = ("a", "b", "public", "a.csv", "k=1", "k=2", "lake", "B")
+_FILES = (
+    "a.csv",
+    "a.csv.gz",
+    "a.parquet",
+    "a.csv.csv",
+    "part-1.csv",
+    "part-2.csv",
+    "b.tsv",
+    "b.jsonl",
+    "public.csv",
+    "k=1.csv",
 )
-PATHS = st.sets(
-    st.tuples(st.lists(_FOLDER, max_size=3), _FILE).map(lambda pair: "/".join([*pair[0], pair[1]])), max_size=25
+# One draw a path: a draw for each of its steps takes longer than all that is tested.
+_SHALLOW, _DEEP = (
+    ["/".join(steps) for depth in depths for steps in product(*[_FOLDERS] * depth, _FILES)]
+    for depths in ((0, 1), (2, 3))
 )
+PATHS = st.sets(st.sampled_from(_SHALLOW) | st.sampled_from(_DEEP), max_size=25)
 
 
 class Blind:
     """Nothing can be looked into: only names decide."""
 
-    def columns(self, entry: Entry) -> Columns | None:
-        """Return nothing."""
-        return None
+    def columns(self, entries: Sequence[Entry]) -> list[Columns | None]:
+        """Return nothing of each."""
+        return [None] * len(entries)
 
-    def documents(self, entries: Sequence[Entry]) -> frozenset[str]:
+    def documents(self, entries: Iterable[Entry]) -> set[str]:
         """Believe the suffix."""
-        return frozenset()
+        return set()
 
 
 def _is_possible(paths: set[str]) -> bool:

@@ -45,18 +45,23 @@ class OddMongo:
 
     Attributes:
         answers: by command, or `command collection`: what is answered instead.
-        loops: a cursor never ends: the same batch comes again and again.
+        loops: of this command the cursor never ends: the same batch comes again and again.
         floods: every answer to a find holds all documents, however few were asked for.
+        breaks_at: the connection breaks instead of the answer to the command of that number, and from then on.
+        hangs_at: likewise, but nothing is answered and nothing is closed.
         asked: commands, as they came.
     """
 
     databases: dict[str, dict[str, OddCollection]] = field(default_factory=dict)
     answers: dict[str, Command] = field(default_factory=dict)
-    loops: bool = False
+    loops: str = ""
     floods: bool = False
+    breaks_at: int | None = None
+    hangs_at: int | None = None
     asked: list[Command] = field(default_factory=list)
     port: int = 0
-    _cursors: dict[int, tuple[str, list[bytes]]] = field(default_factory=dict)
+    is_over: threading.Event = field(default_factory=threading.Event)
+    _cursors: dict[int, tuple[str, list[bytes], bool]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -74,8 +79,17 @@ class OddMongo:
         return [name for each in self.asked if (name := next(iter(each))).lower() not in ("hello", "ismaster", "ping")]
 
     def answer(self, command: Command) -> Command:
-        """Answer one command."""
+        """Answer one command.
+
+        Raises:
+            EOFError: the connection breaks here.
+        """
         self.asked.append(command)
+        if self.breaks_at is not None and len(self.names()) > self.breaks_at:
+            raise EOFError
+        if self.hangs_at is not None and len(self.names()) > self.hangs_at:
+            self.is_over.wait()
+            raise EOFError
         name, about = next(iter(command.items()))
         known = self.answers.get(f"{name} {about}", self.answers.get(name))
         if known is not None:
@@ -92,7 +106,8 @@ class OddMongo:
             case "listcollections":
                 wanted = command.get("filter", {}).get("name")
                 listed = [_told(key, each) for key, each in database.items() if wanted in (None, key)]
-                return self._cursor("$cmd.listCollections", [bson.encode(each) for each in listed], command["cursor"])
+                told = [bson.encode(each) for each in listed]
+                return self._cursor("$cmd.listCollections", told, command["cursor"], loops=self.loops == name)
             case "collstats" if held is not None:
                 size = sum(map(len, held.documents))
                 return {"ok": 1, "count": len(held.documents) if held.count is None else held.count, "size": size}
@@ -114,23 +129,25 @@ class OddMongo:
             documents.reverse()
         if self.floods:
             return self._cursor(command["find"], documents, {"batchSize": 1 << 30})
-        return self._cursor(command["find"], documents[: command.get("limit") or None], command)
+        return self._cursor(
+            command["find"], documents[: command.get("limit") or None], command, loops=self.loops == "find"
+        )
 
-    def _cursor(self, name: str, documents: Sequence[bytes], asked: Command) -> Command:
+    def _cursor(self, name: str, documents: Sequence[bytes], asked: Command, *, loops: bool = False) -> Command:
         most = asked.get("batchSize", 101)
         first, rest = list(documents[:most]), list(documents[most:])
-        number = next(self._numbers) if rest or self.loops else 0
+        number = next(self._numbers) if rest or loops else 0
         if number:
-            self._cursors[number] = (name, first if self.loops else rest)
+            self._cursors[number] = (name, first if loops else rest, loops)
         return {"ok": 1, "cursor": {"id": Int64(number), "ns": f"db.{name}", "firstBatch": _raw(first)}}
 
     def _more(self, command: Command) -> Command:
         number = command["getMore"]
-        name, documents = self._cursors.get(number, ("", []))
+        name, documents, loops = self._cursors.get(number, ("", [], False))
         most = command.get("batchSize", len(documents))
-        if not self.loops:
-            self._cursors[number] = (name, documents[most:])
-        left = number if self.loops or documents[most:] else 0
+        if not loops:
+            self._cursors[number] = (name, documents[most:], False)
+        left = number if loops or documents[most:] else 0
         return {
             "ok": 1,
             "cursor": {"id": Int64(left), "ns": f"db.{name}", "nextBatch": _raw(documents[:most])},
@@ -192,6 +209,7 @@ def odd_mongo() -> Iterator[OddMongo]:
         try:
             yield odd
         finally:
+            odd.is_over.set()
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(5.0)

@@ -93,8 +93,8 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_single_line_of_json_is_refused_after_64_kib(tmp_path: Path) -> None:
-    """A gigabyte in one line, packed, costs its first 64 KiB."""
-    packed = gzip.compress(b'[{"a": "' + b"x" * 200_000_000 + b'"}]', compresslevel=1)
+    """However long a packed line is, it costs its first 64 KiB."""
+    packed = gzip.compress(b'[{"a": "' + b"x" * 20_000_000 + b'"}]', compresslevel=1)
 
     before = pa.total_allocated_bytes()
     with pytest.raises(ScanFailed, match="has a first line longer than 64 KiB"):

@@ -127,6 +127,56 @@ def test_thousands_and_words_for_null_that_first_come_late_are_read(tmp_path: Pa
     assert [row["n"] for row in read(file)[-4:]] == [1234, None, 7, 8]
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["Senate,001,2015", "Senate,withheld,2015", "House,12,Jan 2015"],
+    ids=["a code with zeros", "a word", "another spelling of a date"],
+)
+def test_rows_below_the_names_are_data_where_one_cell_is_as_further_down(tmp_path: Path, first: str) -> None:
+    """A row whose other cells are odd would be lost as a second line of the header."""
+    rows = [first, *(f"Bureau,{at},{at % 9 + 2010}" for at in range(100, 120))]
+    file = piece(tmp_path, "\n".join(["bureau,code,year", *rows]).encode())
+
+    assert sniff(file, TextOptions()).names == ("bureau", "code", "year")
+    assert len(read(file)) == len(rows)
+
+
+def test_a_word_that_recurs_in_its_column_is_no_name(tmp_path: Path) -> None:
+    """Where only that column is of numbers, nothing else tells that its first rows are data."""
+    rows = ["Ohio,withheld", "Iowa,withheld", *(f"State {at},{at}" for at in range(20))]
+    file = piece(tmp_path, "\n".join(["state,cases", *rows]).encode())
+
+    assert read(file)[0] == {"state": "Ohio", "cases": "withheld"}
+    assert len(read(file)) == len(rows)
+
+
+def test_units_below_the_names_belong_to_the_header(tmp_path: Path) -> None:
+    """None of them is as what is further down, and none is there twice."""
+    file = piece(tmp_path, b"week,grain\n(no.),(tons)\n1,193.5\n2,498.0\n3,536.2\n")
+
+    assert read(file)[0] == {"week (no.)": 1, "grain (tons)": 193.5}
+
+
+@pytest.mark.parametrize(("rows", "found"), [(3_000, "int64"), (17_000, "double"), (60_000, "string")])
+def test_a_column_that_begins_late_is_looked_for_further_down(tmp_path: Path, rows: int, found: str) -> None:
+    """Whole where the longer look sees all; perhaps with decimals where it is cut; unknown where it sees none."""
+    begins_at = {3_000: 2_999, 17_000: 15_000, 60_000: 59_000}[rows]
+    lines = [f"1994-01-29,{at:020},{at if at >= begins_at else ''}" for at in range(rows)]
+    file = piece(tmp_path, "\n".join(["week,lock,tons", *lines]).encode())
+
+    schema = inspect_delimited(file, TextOptions()).schema
+
+    assert str(schema.field("tons").type) == found
+    assert sum(batch.num_rows for batch in read_delimited(file, schema, TextOptions())) == rows
+
+
+def test_what_is_odd_further_down_costs_only_the_longer_look(tmp_path: Path) -> None:
+    """A quote that is never closed is the scan's to tell: the schema is as the first 64 KiB say."""
+    file = piece(tmp_path, b"week,tons\n" + b"1994-01-29,\n" * 8_000 + b'"' + b"x" * 300_000)
+
+    assert inspect_delimited(file, TextOptions()).schema.names == ["week", "tons"]
+
+
 def test_a_ragged_row_is_a_finding_and_fails_the_scan(tmp_path: Path) -> None:
     """A row is never dropped in silence."""
     file = piece(tmp_path, b"a,b\n1,2\n3,4\n5,6,7\n8,9\n")

@@ -24,7 +24,8 @@ def told(origins: ViewOrigins) -> dict[str, set[str]]:
 
 
 PIPELINES: tuple[tuple[str, list[object], dict[str, set[str]]], ...] = (
-    ("a filter", [{"$match": {"a.b": 1, "$or": [{"c": 2}, {"$expr": {"$gt": ["$d", 1]}}]}}], {"*": {"t.a", "t.c", "t.d"}}),
+    ("a filter", [{"$match": {"a.b": 1, "$or": [{"c": 2}, {"$expr": {"$gt": ["$d", 1]}}]}}],
+     {"*": {"t.a", "t.c", "t.d"}}),
     ("an order", [{"$sort": {"a": 1}}, {"$limit": 3}], {"*": {"t.a"}}),
     ("fields kept", [{"$project": {"a": 1, "b.c": True, "_id": 0}}], {"a": {"t.a"}, "b": {"t.b"}}),
     ("a field under another name", [{"$project": {"x": "$who.name"}}], {"_id": {"t._id"}, "x": {"t.who"}}),

@@ -109,7 +109,7 @@ JOINS = {
     "trips t RIGHT JOIN usda.lake.locks l ON t.lock = l.lock WHERE t.id = 1 AND l.river = 'Ohio'": ([], []),
     "trips t FULL JOIN usda.lake.locks l ON t.lock = l.lock WHERE t.id = 1": ([], []),
     "trips t CROSS JOIN usda.lake.locks l WHERE t.id = 1 AND l.river = 'Ohio'": (["id = 1"], ["river = 'Ohio'"]),
-    "trips t JOIN usda.lake.locks l USING (lock) WHERE lock = 'x' AND id = 1": (["id = 1"], []),
+    "trips t JOIN usda.lake.locks l USING (lock) WHERE lock = 'x' AND id = 1": (["Lock = 'x'", "id = 1"], []),
     "trips t WHERE EXISTS (SELECT 1 FROM usda.lake.locks l WHERE t.id = 1 AND l.river = 'Ohio')": (
         [], ["river = 'Ohio'"]),
     "trips t CROSS JOIN LATERAL (SELECT river FROM usda.lake.locks l WHERE l.lock = t.lock AND t.id = 1) x": ([], []),

@@ -7,24 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from catalogues import Catalogues
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source, SourceStatus
 from hms_registry.errors import CrawlInProgress, SourceNotFound
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.store import open_catalogue
 from store_samples import LAKE, described, get, put, register
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    put(opened, LAKE)
-    yield opened
-    opened.close()
+def catalogue(catalogues: Catalogues) -> Iterator[Catalogue]:
+    """One with a source, on each database in turn."""
+    with catalogues.empty() as opened:
+        put(opened, LAKE)
+        yield opened
 
 
 def later(seconds: float) -> datetime:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import insert
 
@@ -11,15 +9,8 @@ from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.errors import DatasetNotFound
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.store import open_catalogue, tables
+from hms_registry.store import tables
 from store_samples import described, link, register
-
-
-@pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

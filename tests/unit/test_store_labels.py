@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
-
-import pytest
 
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import DatasetId
@@ -13,19 +10,11 @@ from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.store import open_catalogue
 from hms_registry.store.components import components
 from hms_registry.store.labels import Facts, label
 from store_samples import LAKE, column, described, everything, get, link, publish, put, register
 
 PUBLIC, PII_SAFE, RESTRICTED = PrivacyTier.PUBLIC, PrivacyTier.PII_SAFE, PrivacyTier.RESTRICTED
-
-
-@pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    yield opened
-    opened.close()
 
 
 def state(catalogue: Catalogue, table: str, tier: PrivacyTier | None = None, **stated: object) -> None:

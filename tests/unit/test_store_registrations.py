@@ -28,18 +28,10 @@ from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Catalogue, Known
-from hms_registry.store import open_catalogue
 from hms_registry.store.unit import SqlCatalogue
 from store_samples import LAKE, column, described, get, put, register
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    yield opened
-    opened.close()
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from hms_registry.domain.columns import ArrayStep, Column, ColumnPath, PrivacyTier
@@ -11,15 +9,7 @@ from hms_registry.domain.datasets import DatasetId, DatasetState
 from hms_registry.domain.decisions import Page, Visibility
 from hms_registry.domain.manifests import Manifest
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.store import open_catalogue
 from store_samples import column, described, everything, register
-
-
-@pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    yield opened
-    opened.close()
 
 
 def find(

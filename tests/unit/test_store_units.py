@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from catalogues import Catalogues
 from hms_registry.ports.catalogue import AuditEntry, Catalogue
 from hms_registry.store import open_catalogue
 from store_samples import LAKE, described, publish, put, register
@@ -21,10 +22,10 @@ ENTRY = AuditEntry(
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    opened = open_catalogue(f"sqlite:///{tmp_path}/c.db")
-    yield opened
-    opened.close()
+def catalogue(catalogues: Catalogues, tmp_path: Path) -> Iterator[Catalogue]:
+    """One with several connections, on each database in turn."""
+    with catalogues.empty(tmp_path) as opened:
+        yield opened
 
 
 def epoch(catalogue: Catalogue) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -28,6 +29,7 @@ class Folder:
 
     def __init__(self, config: FilesConfig) -> None:
         self._config = config
+        self._url = Path(config.root).as_uri()
 
     @property
     def source(self) -> str:
@@ -81,7 +83,7 @@ class Folder:
 
     def location(self, path: str) -> str:
         """Return a `file:` URL."""
-        return Path(self._config.root, path).as_uri()
+        return f"{self._url.removesuffix('/')}/{quote(path)}" if path else self._url
 
     def path_of(self, location: str, *, beside: str | None = None) -> str | None:
         """Read a path or `file:` URL."""

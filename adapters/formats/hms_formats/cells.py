@@ -27,15 +27,17 @@ _KIND = re.compile(
     r"|(?P<date>\d{4}-\d\d-\d\d)"
     r"|(?P<padded>[+-]?0\d+)"
     r"|(?P<long>[+-]?\d+)"
-    r"|(?P<grouped>[+-]?\d{1,3}(?:,\d{3})+)"
-    r"|(?P<fraction>[+-]?\d{1,3}(?:,\d{3})+\.\d+)"
+    r"|(?P<grouped>[+-]?\d{1,3}(?:,\d{3}){1,5})"
+    r"|(?P<fraction>[+-]?\d{1,3}(?:,\d{3}){1,5}\.\d{1,60})"
+    r"|(?P<vast>[+-]?\d{1,3}(?:,\d{3})+)"
+    r"|(?P<vast_fraction>[+-]?\d{1,3}(?:,\d{3})+\.\d+)"
     r"|(?P<number>(?i:[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|nan))\s*%?)"
     r"|(?P<truth>(?i:true|false))"
     r"|(?P<moment>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
     r"|(?P<instant>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d))",
     re.ASCII,
 )
-_CERTAIN = frozenset({"whole", "decimal", "truth"})
+_CERTAIN = frozenset({"whole", "decimal", "grouped", "fraction", "truth"})
 """Kinds of which every spelling converts: most columns need no trial, which costs more than all the rest of a guess."""
 _GROUPED_RE2 = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 
@@ -46,8 +48,9 @@ _TEXT = pa.string()
 _WHOLE = pa.int64()
 _NUMBER = pa.float64()
 _ALONE: dict[str, pa.DataType] = {"date": DATE, "moment": LOCAL_TIME, "instant": INSTANT, "truth": pa.bool_()}
-_WHOLE_KINDS = frozenset({"whole", "long", "grouped"})
-_NUMBER_KINDS = _WHOLE_KINDS | {"decimal", "fraction", "number"}
+_GROUPED_KINDS = frozenset({"grouped", "fraction", "vast", "vast_fraction"})
+_WHOLE_KINDS = frozenset({"whole", "long", "grouped", "vast"})
+_NUMBER_KINDS = _WHOLE_KINDS | _GROUPED_KINDS | {"decimal", "number"}
 
 
 class CellDoesNotFit(Exception):
@@ -67,7 +70,7 @@ class CellRules:
         is_grouped: a comma may group thousands; not so where `;` separates the cells, as a comma is then decimal.
     """
 
-    missing: tuple[str, ...] = MISSING
+    missing: frozenset[str] = frozenset(MISSING)
     is_grouped: bool = True
 
 
@@ -85,6 +88,18 @@ def guess(cells: Iterable[str], rules: CellRules) -> pa.DataType:
         except CellDoesNotFit:
             return _TEXT
     return wanted
+
+
+def is_spelled_as(cell: str, wanted: pa.DataType, rules: CellRules) -> bool:
+    """True if a cell by itself could be one of a column of that type: any number among numbers, also `001`."""
+    found = guess((cell,), rules)
+    if found.equals(wanted):
+        return True
+    if pa.types.is_temporal(wanted):
+        return pa.types.is_temporal(found)
+    is_padded = (kind := _KIND.fullmatch(cell.strip())) is not None and kind.lastgroup == "padded"
+    is_number = is_padded or pa.types.is_integer(found) or pa.types.is_floating(found)
+    return is_number and (pa.types.is_integer(wanted) or pa.types.is_floating(wanted))
 
 
 def time_type(text: str) -> pa.DataType | None:
@@ -109,11 +124,13 @@ def _common(kinds: set[str], cells: Iterable[str], rules: CellRules) -> pa.DataT
     """Return the one type that cells of these kinds have, as far as their spelling says."""
     if len(kinds) == 1 and (kind := next(iter(kinds))) in _ALONE:
         return _ALONE[kind]
-    if not kinds <= _NUMBER_KINDS or (not rules.is_grouped and kinds & {"grouped", "fraction"}):
+    if not kinds <= _NUMBER_KINDS or (not rules.is_grouped and kinds & _GROUPED_KINDS):
         return None
     if not kinds <= _WHOLE_KINDS:
         return _NUMBER
-    is_long = kinds != {"whole"} and any(not -(2**63) <= int(cell.replace(",", "")) < 2**63 for cell in cells)
+    is_long = bool(kinds & {"long", "vast"}) and any(
+        not -(2**63) <= int(cell.replace(",", "")) < 2**63 for cell in cells
+    )
     return None if is_long else _WHOLE
 
 

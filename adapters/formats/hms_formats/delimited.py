@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from hms_formats.cells import CellDoesNotFit, convert
-from hms_formats.dialect import Dialect, TextOptions, sniff
+from hms_formats.dialect import Dialect, TextOptions, sniff, types_further_down
 from hms_formats.inspection import Inspected
 from hms_formats.pieces import Piece, translated
 from hms_registry.errors import ScanFailed
@@ -18,13 +18,14 @@ _BLOCK = 1 << 20
 
 
 def inspect_delimited(piece: Piece, options: TextOptions) -> Inspected:
-    """Guess the schema from the head."""
+    """Guess the schema from the head, and from more of the file where that shows nothing of some column."""
     dialect = sniff(piece, options)
+    types = types_further_down(piece, dialect) if dialect.has_unseen else dialect.types
     findings: tuple[str, ...] = ()
     if dialect.ragged_rows:
         findings = (f"{piece.name}: {dialect.ragged_rows} of the first rows have more or fewer cells than the header",)
     return Inspected(
-        schema=pa.schema(list(zip(dialect.names, dialect.types, strict=True))),
+        schema=pa.schema(list(zip(dialect.names, types, strict=True))),
         native=("text",) * len(dialect.names),
         is_guessed=True,
         row_count=0 if dialect.is_header_only else None,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 
 import pyarrow as pa
 
@@ -51,7 +51,7 @@ def describe_one(tree: Tree, ref: DatasetRef, *, properties: Properties = lambda
         LocationOutsideSource: it leads out of the source.
     """
     locator = Locator.parse(ref.locator)
-    members = members_of(tree, replace(locator, left_out=()))
+    members = members_of(tree, replace(locator, left_out=()) if locator.left_out else locator)
     files = {entry.path: entry for entry in members.files}
     pieces = [piece_of(tree, entry, below=locator.path if locator.is_folder else None) for entry in members.files]
     folder = _look(pieces, tree)
@@ -67,8 +67,9 @@ def describe_one(tree: Tree, ref: DatasetRef, *, properties: Properties = lambda
             hint="put the files of one schema into one folder",
         )
     kept = [files[piece.name] for piece in folder.pieces]
+    left_out = tuple(folder.left_out)
     return DescribedDataset(
-        ref=replace(ref, locator=str(replace(locator, left_out=tuple(folder.left_out)))),
+        ref=ref if left_out == locator.left_out else replace(ref, locator=str(replace(locator, left_out=left_out))),
         columns=tuple(columns),
         location=tree.location(locator.path),
         format=str(folder.pieces[0].kind.format),
@@ -103,6 +104,8 @@ def _inspected(piece: Piece, options: TextOptions) -> Inspected | ScanFailed | P
 
 
 def _merge(folder: _Folder) -> Inspected:
+    if len(folder.seen) == 1:
+        return folder.seen[0]
     keys = Counter(tuple(key for key, _ in piece.partitions) for piece in folder.pieces).most_common(1)[0][0]
     odd = [at for at, piece in enumerate(folder.pieces) if tuple(key for key, _ in piece.partitions) != keys]
     _leave_out(folder, odd, "lie under other partition keys")
@@ -124,14 +127,20 @@ def _leave_out(folder: _Folder, places: Sequence[int], why: str) -> None:
     folder.seen = [seen for at, seen in enumerate(folder.seen) if at not in out]
 
 
+@lru_cache(maxsize=1024)
+def _spelled(arrow: pa.DataType) -> tuple[str, str]:
+    """Return how Trino and Arrow write a type: a lake has many columns and few types."""
+    return trino_type(arrow), str(arrow)
+
+
 def _columns(merged: Inspected, pieces: Sequence[Piece]) -> list[Column]:
     keys = {key for key, _ in pieces[0].partitions}
     return [
         Column(
             path=ColumnPath.of(field.name),
-            trino_type=trino_type(field.type),
+            trino_type=(spelled := _spelled(field.type))[0],
             native_type=native,
-            arrow_type=str(field.type),
+            arrow_type=spelled[1],
             is_nullable=merged.is_guessed or field.nullable,
             is_guessed=merged.is_guessed,
         )

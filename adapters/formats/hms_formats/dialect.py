@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import Counter
@@ -16,7 +17,7 @@ from hms_formats.cells import MISSING, CellRules, guess
 from hms_formats.detection import Format
 from hms_formats.encoding import decode_head
 from hms_formats.header import find_data, join_header
-from hms_formats.pieces import HEAD_BYTES, Piece
+from hms_formats.pieces import HEAD_BYTES, LONG_HEAD_BYTES, Piece
 from hms_registry.errors import ScanFailed
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -50,6 +51,7 @@ class Dialect:
         names: one for each cell of a row, unique.
         types: guessed from the sample, one for each name.
         ragged_rows: rows of the sample with more or fewer cells.
+        has_unseen: the sample is cut, and holds no value in some column.
         is_header_only: the whole file was seen, and it holds no data row.
     """
 
@@ -60,6 +62,7 @@ class Dialect:
     types: tuple[pa.DataType, ...]
     rules: CellRules
     ragged_rows: int
+    has_unseen: bool
     is_header_only: bool
 
 
@@ -79,13 +82,13 @@ def sniff(piece: Piece, options: TextOptions) -> Dialect:
     if not rows:
         fact = "has a first line longer than 64 KiB" if is_cut else "holds no rows"
         raise ScanFailed(f"{piece.name} {fact}", hint="is it really a table of text? Rename or remove it")
-    rules = CellRules(missing=options.missing, is_grouped=delimiter != ";")
+    rules = CellRules(missing=frozenset(options.missing), is_grouped=delimiter != ";")
     cells = [row.cells for row in rows]
     width = Counter(map(len, cells)).most_common(1)[0][0]
     first = find_data(cells, width, rules, has_header=options.has_header)
     data = [each for each in cells[first:] if len(each) == width]
     at = rows[first].start if first < len(rows) else len(text)
-    columns: Iterable[Sequence[str]] = zip(*data, strict=True) if data else [()] * width
+    columns: list[Sequence[str]] = list(zip(*data, strict=True)) if data else [()] * width
     return Dialect(
         encoding=codec,
         delimiter=delimiter,
@@ -94,17 +97,35 @@ def sniff(piece: Piece, options: TextOptions) -> Dialect:
         types=tuple(_guess(column, rules, is_cut) for column in columns),
         rules=rules,
         ragged_rows=len(rows) - first - len(data),
+        has_unseen=is_cut and not all(any(_known(column, rules)) for column in columns),
         is_header_only=not is_cut and not data,
     )
+
+
+def types_further_down(piece: Piece, dialect: Dialect) -> tuple[pa.DataType, ...]:
+    """Guess the types of a file anew from a longer head; what cannot be read there is left to the scan to tell."""
+    head = piece.head(LONG_HEAD_BYTES)
+    is_cut = len(head) >= LONG_HEAD_BYTES
+    try:
+        text = codecs.getincrementaldecoder(dialect.encoding)().decode(head[dialect.data_at :], not is_cut)
+        rows = list(parse(list(io.StringIO(text, newline="")), dialect.delimiter, name=piece.name))
+    except (UnicodeDecodeError, ScanFailed):
+        return dialect.types
+    data = [row.cells for row in (rows[:-1] if is_cut else rows) if len(row.cells) == len(dialect.names)]
+    columns: Iterable[Sequence[str]] = zip(*data, strict=True)
+    return tuple(_guess(column, dialect.rules, is_cut) for column in columns) or dialect.types
 
 
 def _guess(cells: Sequence[str], rules: CellRules, is_cut: bool) -> pa.DataType:
     """Guess a column; whole numbers that few of the rows seen have may have decimals further down."""
     found = guess(cells, rules)
-    if is_cut and found.equals(pa.int64()):
-        known = sum(1 for cell in cells if cell.strip() not in rules.missing)
-        return found if known * 2 > len(cells) else pa.float64()
-    return found
+    is_doubtful = is_cut and found.equals(pa.int64()) and sum(_known(cells, rules)) * 2 <= len(cells)
+    return pa.float64() if is_doubtful else found
+
+
+def _known(cells: Sequence[str], rules: CellRules) -> Iterator[bool]:
+    """Tell of each cell whether it holds a value."""
+    return (cell.strip() not in rules.missing for cell in cells)
 
 
 def parse(lines: Sequence[str], delimiter: str, *, name: str) -> Iterator[Row]:

@@ -49,7 +49,7 @@ def decode_head(head: bytes, *, name: str, is_cut: bool, encoding: str | None = 
 
 def _without_mark(head: bytes) -> tuple[str, ...]:
     sample = head[:512]
-    if len(sample) < 4:
+    if len(sample) < 4 or 0 not in sample:
         return ()
     if sample[1::2].count(0) > len(sample) // 4 and not sample[::2].count(0):
         return ("utf-16-le",)

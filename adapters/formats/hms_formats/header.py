@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from hms_formats.cells import CellRules, guess
+from hms_formats.cells import CellRules, guess, is_spelled_as
 
 _BODY_ROWS = 200
 _HEADER_ROWS = 50
@@ -17,7 +17,8 @@ def find_data(rows: Sequence[list[str]], width: int, rules: CellRules, *, has_he
     """Return the index of the first data row.
 
     The lower half of the sample says what the columns hold. The first row that holds the same is data; all
-    above it is title and header. A file of nothing but text has one header row, its first of full width.
+    above it is title and header. Below a row that names every column one such cell is enough: a row of data that
+    were read as header would be lost. A file of nothing but text has one header row, its first of full width.
 
     Args:
         has_header: what an operator states; None = decide.
@@ -32,18 +33,27 @@ def find_data(rows: Sequence[list[str]], width: int, rules: CellRules, *, has_he
     typed = [at for at in range(width) if not pa.types.is_string(types[at])]
     if not typed or _is_run_of_years(rows[full[0]]):
         return full[0] + 1
+    has_names = False
     for at in full[:_HEADER_ROWS]:
-        if _is_like(rows[at], types, typed, rules):
+        known = [place for place in typed if rows[at][place].strip() not in rules.missing]
+        alike = [is_spelled_as(rows[at][place], types[place], rules) for place in known]
+        if known and all(alike):
             return at
+        if has_names and (any(alike) or any(_recurs(rows, full, at, place) for place in known)):
+            return at
+        has_names = has_names or _names_all(rows[at])
     return full[0] + 1
 
 
-def _is_like(cells: list[str], types: list[pa.DataType], typed: list[int], rules: CellRules) -> bool:
-    known = [at for at in typed if cells[at].strip() not in rules.missing]
-    if not known:
-        return False
-    fits = {pa.int64(): (pa.int64(),), pa.float64(): (pa.int64(), pa.float64())}
-    return all(guess([cells[at]], rules) in fits.get(types[at], (types[at],)) for at in known)
+def _names_all(cells: Sequence[str]) -> bool:
+    """True if every cell is filled, all but one perhaps, and no two are the same."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) >= max(1, len(cells) - 1) and len(set(filled)) == len(filled)
+
+
+def _recurs(rows: Sequence[list[str]], full: Sequence[int], at: int, place: int) -> bool:
+    """True for a word that stands elsewhere in its column: no name, but a word for "not known" that nobody stated."""
+    return any(other != at and rows[other][place] == rows[at][place] for other in full[:_BODY_ROWS])
 
 
 def _is_run_of_years(cells: list[str]) -> bool:

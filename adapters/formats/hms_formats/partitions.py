@@ -31,5 +31,5 @@ def partition_type(values: Sequence[str | None]) -> pa.DataType:
     known = sorted({value for value in values if value is not None})
     if known and all(map(_INTEGER.fullmatch, known)):
         return pa.int64()
-    found = guess(known, CellRules(missing=(), is_grouped=False))
+    found = guess(known, CellRules(missing=frozenset(), is_grouped=False))
     return found if pa.types.is_date32(found) else pa.string()

@@ -19,6 +19,8 @@ Look: TypeAlias = io.RawIOBase | pa.NativeFile
 
 HEAD_BYTES = 64 * 1024
 """How much of a text file is looked at to know its schema; of the unpacked text where it is packed."""
+LONG_HEAD_BYTES = 512 * 1024
+"""How much where that shows no value at all in some column: wide tables often have such that begin years later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,8 @@ class Piece:
             else:
                 yield raw
 
-    def head(self) -> bytes:
-        """Read the first `HEAD_BYTES` of the unpacked bytes and no more: a packed bomb stays packed.
+    def head(self, count: int = HEAD_BYTES) -> bytes:
+        """Read the first *count* of the unpacked bytes and no more: a packed bomb stays packed.
 
         Raises:
             ScanFailed: it is empty, unreadable, or not packed as its name says.
@@ -59,9 +61,9 @@ class Piece:
             raise ScanFailed(f"{self.name} is empty", hint="write it again, or remove it")
         with translated(self.name), self.look() as raw:
             if not self.kind.is_gzip:
-                return raw.read(HEAD_BYTES) or b""
+                return raw.read(count) or b""
             with pa.CompressedInputStream(raw, "gzip") as unpacked:
-                return unpacked.read(HEAD_BYTES)
+                return unpacked.read(count)
 
 
 @contextmanager

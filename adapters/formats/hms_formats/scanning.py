@@ -134,7 +134,7 @@ def _cast(values: Values, field: ColumnField, name: str) -> Values:
 def constant(value: str | None, field: ColumnField, rows: int, name: str) -> Values:
     """Return a partition's value, repeated."""
     try:
-        single = convert(pa.array([value], pa.string()), field.type, CellRules(missing=(), is_grouped=False))
+        single = convert(pa.array([value], pa.string()), field.type, CellRules(missing=frozenset(), is_grouped=False))
     except CellDoesNotFit as exc:
         raise misfit(name, field.name, field.type, 1) from exc
     return pa.repeat(single[0], rows)  # type: ignore[no-any-return, call-overload] # any value will do

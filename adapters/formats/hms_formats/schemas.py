@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ _PLAIN = tuple(
 )
 
 
+@lru_cache(maxsize=1024)
 def plain_type(arrow: pa.DataType) -> pa.DataType:
     """Return the type a scan yields for a file's type: the one that its Trino type stands for.
 

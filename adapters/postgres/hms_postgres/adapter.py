@@ -10,9 +10,11 @@ from urllib.parse import unquote
 
 from hms_postgres.config import PostgresConfig
 from hms_postgres.crawling import Look, changed, look
-from hms_postgres.description import dataset_kind, describe_all, oid_of
+from hms_postgres.definitions import oid_of
+from hms_postgres.description import dataset_kind, describe_all
+from hms_postgres.failures import views_locked
 from hms_postgres.queries import FIND, VIEWS
-from hms_postgres.session import ChangedMeanwhile, Session
+from hms_postgres.session import ChangedMeanwhile, Locked, Session
 from hms_postgres.stamps import is_same_content, is_same_moment, source_stamp, table_stamp
 from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
@@ -94,14 +96,27 @@ class PostgresAdapter:
         yield from described
 
     def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
-        """Yield the queries of views, every name in them spelled with its schema."""
+        """Yield the queries of views, every name in them spelled with its schema.
+
+        Raises:
+            SourceError: after all others, for views over what somebody alters just now: we wait for no lock there.
+        """
         wanted = {oid: ref.address for ref in refs if (oid := oid_of(ref)) is not None}
         with self._looking() as current:
-            rows = current.retried(lambda: current.session.rows(VIEWS, list(wanted)))
-        for number, sql in rows:
-            if isinstance(number, int) and isinstance(sql, str):
+            try:
+                rows = current.retried(lambda: current.session.rows_unlocked(VIEWS, list(wanted)))
+            except Locked:  # by somebody who came after we had asked who is there
+                rows = [(number, None, True) for number in wanted]
+        locked = []
+        for number, sql, is_locked in rows:
+            assert isinstance(number, int)
+            if isinstance(sql, str):
                 # A name without a schema is one of pg_catalog's: the search path of our sessions is empty.
                 yield ViewDefinition(view=wanted[number], sql=sql, dialect="postgres", search_path=("pg_catalog",))
+            elif is_locked:
+                locked.append(wanted[number])
+        if locked:
+            raise views_locked(self._config, locked)
 
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at a location as `describe` writes it: the database's URL, `#`, schema `/` table."""

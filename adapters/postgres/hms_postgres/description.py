@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from hms_postgres.config import PostgresConfig
-from hms_postgres.queries import KEYS, PARTITIONS, RELATIONS, UNREADABLE
+from hms_postgres.definitions import Definition, oid_of
+from hms_postgres.queries import KEYS, PARTITIONS, QUERIES, RELATIONS, UNREADABLE
 from hms_postgres.session import Session
 from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.columns import Column
@@ -59,7 +60,8 @@ class Facts:
     """All that the queries told of a batch, by oid."""
 
     relations: Mapping[int, Relation]
-    columns: Mapping[int, list[Column]]
+    columns: Mapping[int, list[tuple[int, Column]]]
+    queries: Mapping[int, int]
     primary_keys: Mapping[int, tuple[str, ...]]
     foreign_keys: Mapping[int, list[ForeignKey]]
     partitions: Mapping[int, Partitions]
@@ -69,11 +71,6 @@ class Facts:
 def dataset_kind(relkind: str) -> DatasetKind:
     """Return what a relation is to us: both kinds of view have a query, and lineage."""
     return DatasetKind.VIEW if relkind in ("v", "m") else DatasetKind.TABLE
-
-
-def oid_of(ref: DatasetRef) -> int | None:
-    """Return the oid that a ref's locator names; None if it is no locator of ours."""
-    return int(ref.locator) if ref.locator.isdecimal() and int(ref.locator) < 2**32 else None
 
 
 def describe_all(
@@ -99,6 +96,7 @@ def _facts(config: PostgresConfig, session: Session, oids: list[int], types: Typ
     primary, foreign = _keys(config, session.rows(KEYS, oids))
     partitioned = [relation.oid for relation in relations.values() if relation.kind == "p"]
     partitions = map(Partitions._make, session.rows(PARTITIONS, partitioned)) if partitioned else ()
+    views = [row.oid for row in relations.values() if dataset_kind(row.kind) is DatasetKind.VIEW]
     partly = [row.oid for row in relations.values() if row.is_readable and not row.is_readable_whole]
     unreadable: dict[int, list[str]] = defaultdict(list)
     for oid, name in cast(Iterable[tuple[int, str]], session.rows(UNREADABLE, partly) if partly else ()):
@@ -106,6 +104,7 @@ def _facts(config: PostgresConfig, session: Session, oids: list[int], types: Typ
     return Facts(
         relations=relations,
         columns=types.columns(session, oids),
+        queries=dict(cast(Iterable[tuple[int, int]], session.rows(QUERIES, views) if views else ())),
         primary_keys=primary,
         foreign_keys=foreign,
         partitions={every.oid: every for every in partitions},
@@ -132,9 +131,13 @@ def _keys(
 
 def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts: Facts) -> DescribedDataset:
     partitions = facts.partitions.get(relation.oid)
+    numbered = facts.columns.get(relation.oid, ())
+    definition = Definition.of(
+        relation.oid, [(number, column.name) for number, column in numbered], query=facts.queries.get(relation.oid)
+    )
     return DescribedDataset(
-        ref=ref,
-        columns=tuple(facts.columns.get(relation.oid, ())),
+        ref=replace(ref, locator=str(definition)),
+        columns=tuple(column for _, column in numbered),
         primary_key=facts.primary_keys.get(relation.oid, ()),
         foreign_keys=tuple(facts.foreign_keys.get(relation.oid, ())),
         description=relation.description,
@@ -168,10 +171,10 @@ def _observation(relation: Relation, partitions: Partitions | None) -> Observati
 
 def _findings(relation: Relation, facts: Facts) -> Iterator[str]:
     if not relation.is_readable:
-        yield "the crawler's account may not read it"
+        yield "the account that reads rows may not read it"
     elif names := facts.unreadable.get(relation.oid):
         shown = ", ".join(map(quote_identifier, names[:5])) + (", ..." if len(names) > 5 else "")
-        yield f"the crawler's account may not read {len(names)} of its columns: {shown}"
+        yield f"the account that reads rows may not read {len(names)} of its columns: {shown}"
     if relation.has_row_security:
         yield "row security is on: a query sees the rows that the account of this source may see"
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hms_postgres.config import PostgresConfig
+from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
 
 CHANGED = frozenset({"XX000", "42P01", "42704", "42703", "42883"})
 """What a catalogue query answers when something was dropped between its snapshot and a system function's."""
 
+_NAMED = 3
+
+LOCKED = "55P03"
+"""What a statement answers that waited for a lock as long as we let it."""
+
 _REJECTED = frozenset({"28000", "28P01"})
-_TIMED_OUT = frozenset({"57014", "55P03"})
-_GONE_SINCE = frozenset({"42P01", "42703", "42704", "3F000", "42883"})
+_TIMED_OUT = "57014"
 _CONNECT_PHRASES = (
     ("password authentication failed", "28P01"),
     ("no password supplied", "28P01"),
@@ -64,7 +71,7 @@ def connect_failed(config: PostgresConfig, error: BaseException) -> SourceError:
 def crawl_failed(config: PostgresConfig, error: BaseException, *, was_cut: bool = False) -> SourceError:
     """Translate an error of a catalogue query. *was_cut*: our own deadline ended the connection."""
     state = getattr(error, "sqlstate", None) or ""
-    if was_cut or state in _TIMED_OUT:
+    if was_cut or state == _TIMED_OUT:
         return SourceUnreachable(
             f"source {config.source}: its server did not answer in time",
             hint="try again when it is less busy, or raise statement_timeout_s",
@@ -73,28 +80,47 @@ def crawl_failed(config: PostgresConfig, error: BaseException, *, was_cut: bool 
         return CredentialsRejected(
             f"source {config.source}: this account may not read the system catalogue", hint="grant it pg_catalog"
         )
+    if state == LOCKED:
+        return SourceUnreachable(
+            f"source {config.source}: somebody has locked its system catalogue",
+            hint="crawl again when that has ended",
+        )
     if state in CHANGED:
         return SourceUnreachable(f"source {config.source}: it changed while it was crawled", hint="crawl again")
     fact, hint = _UNREACHABLE.get(state, _UNREACHABLE[""])
     return SourceUnreachable(f"source {config.source}: {fact}", hint=hint)
 
 
+def views_locked(config: PostgresConfig, views: Sequence[Address]) -> SourceError:
+    """Say which views could not be looked into."""
+    shown = ", ".join(map(str, views[:_NAMED])) + (", ..." if len(views) > _NAMED else "")
+    return SourceError(
+        f"source {config.source}: somebody alters what {len(views)} of its views read: {shown}",
+        hint="crawl again when that has ended",
+    )
+
+
+_GONE = ("{} is not what was registered any more", "crawl its source again")
+_UNREAD: dict[str, tuple[str, str]] = {
+    "42501": ("{}: this account may not read it", "GRANT SELECT on it in the source"),
+    **dict.fromkeys(("42P01", "42703", "42704", "3F000", "42883"), _GONE),
+    LOCKED: ("{} is locked: somebody alters it", "ask again when that has ended"),
+    "55000": ("{} holds nothing yet", "REFRESH MATERIALIZED VIEW in the source"),
+    "": ("{}: its server broke while it was read", "ask again; if it stays so, check the source"),
+}
+
+
 def scan_failed(what: str, error: BaseException) -> ScanFailed:
     """Translate an error of reading rows; the driver's text may quote values, so it is not passed on."""
     state = getattr(error, "sqlstate", None) or ""
-    if state == "42501":
-        return ScanFailed(f"{what}: this account may not read it", hint="GRANT SELECT on it in the source")
-    if state in _GONE_SINCE:
-        return ScanFailed(f"{what} is not what was registered any more", hint="crawl its source again")
-    if state in _TIMED_OUT or "statement timeout" in str(error):
+    if state == _TIMED_OUT or "statement timeout" in str(error):
         return timed_out(what)
-    if state == "55000":
-        return ScanFailed(f"{what} holds nothing yet", hint="REFRESH MATERIALIZED VIEW in the source")
     if NESTED in str(error):
         return ScanFailed(
             f"{what}: a value is an array of arrays, which its type does not tell", hint="read other columns of it"
         )
-    return ScanFailed(f"{what}: its server broke while it was read", hint="ask again; if it stays so, check the source")
+    fact, hint = _UNREAD.get(state, _UNREAD[""])
+    return ScanFailed(fact.format(what), hint=hint)
 
 
 NESTED = "hms-nested-array"

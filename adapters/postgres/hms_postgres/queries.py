@@ -24,9 +24,15 @@ SELECT s.system_identifier::text, c.timeline_id::text FROM pg_control_system() s
 
 SNAPSHOT: Final[LiteralString] = "SELECT pg_current_snapshot()::text"
 
-_RELATIONS: Final[LiteralString] = """
+READER_SETTING: Final = "hms.reader"
+"""A setting of our sessions: who reads rows, as far as that is not who crawls. What may be read is judged for it."""
+
+_READER: Final[LiteralString] = f"""
+(SELECT oid FROM pg_roles WHERE rolname = coalesce(nullif(current_setting('{READER_SETTING}'), ''), current_user))"""  # noqa: S608 # of constants
+
+_RELATIONS: Final[LiteralString] = f"""
 schemas AS MATERIALIZED (
-    SELECT n.oid, n.nspname, has_schema_privilege(n.oid, 'usage') AS is_open
+    SELECT n.oid, n.nspname, has_schema_privilege({_READER}, n.oid, 'usage') AS is_open
     FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ), relations AS MATERIALIZED (
     SELECT c.oid, n.nspname, n.is_open, c.relname, c.relkind, c.relowner, c.relispartition, c.relrowsecurity
@@ -38,7 +44,17 @@ schemas AS MATERIALIZED (
     SELECT t.root, i.inhrelid
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN relations r ON r.oid = i.inhrelid
     WHERE r.relispartition
-)"""
+)"""  # noqa: S608 # of constants
+
+# A view is what its own rule says, and the rules of the views that it reads, however far down.
+_BELOW: Final[LiteralString] = """
+    UNION
+    SELECT e.view, v.oid
+    FROM reached e
+    JOIN pg_rewrite w ON w.ev_class = e.rel
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class v ON v.oid = d.refobjid AND v.relkind IN ('v', 'm')
+"""
 
 _USER_TYPES: Final[LiteralString] = """
 used (rel, typ) AS (
@@ -70,11 +86,13 @@ used (rel, typ) AS (
 # One 64-bit hash a part, folded by XOR: no order to keep, no text to build. The seed tells parts of one catalogue
 # apart, so two of them never cancel each other. pg_class is taken by what is read of it and not by its xmin, which
 # TRUNCATE, VACUUM FULL and a foreign key that points here change as well.
-_PARTS: Final[LiteralString] = """
-parts (rel, h) AS (
+_PARTS: Final[LiteralString] = f"""
+reached (view, rel) AS (
+    SELECT r.oid, r.oid FROM relations r WHERE r.relkind IN ('v', 'm')
+{_BELOW}), parts (rel, h) AS (
     SELECT r.oid, hashtextextended(
-        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege(r.oid, 'select'),
-                  has_any_column_privilege(r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
+        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege({_READER}, r.oid, 'select'),
+                  has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
     FROM relations r
     UNION ALL
     SELECT a.attrelid, hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)
@@ -97,7 +115,8 @@ parts (rel, h) AS (
     UNION ALL
     SELECT x.indrelid, hashtextextended(x.xmin::text, (6::int8 << 32) + x.indexrelid::int8) FROM pg_index x
     UNION ALL
-    SELECT w.ev_class, hashtextextended(w.xmin::text, (7::int8 << 32) + w.oid::int8) FROM pg_rewrite w
+    SELECT e.view, hashtextextended(w.xmin::text, (7::int8 << 32) + w.oid::int8)
+    FROM reached e JOIN pg_rewrite w ON w.ev_class = e.rel
     UNION ALL
     SELECT d.objoid, hashtextextended(d.xmin::text, (8::int8 << 32) + d.objsubid)
     FROM pg_description d WHERE d.classoid = 'pg_class'::regclass
@@ -112,7 +131,7 @@ parts (rel, h) AS (
     FROM used u JOIN type_parts p ON p.typ = u.typ GROUP BY u.rel, u.typ
 ), stamps AS (
     SELECT rel, bit_xor(h) AS h FROM parts GROUP BY rel
-)"""
+)"""  # noqa: S608 # of constants
 
 LISTING: Final[LiteralString] = f"""
 WITH RECURSIVE {_RELATIONS}, {_USER_TYPES}, {_PARTS}
@@ -123,18 +142,19 @@ LEFT JOIN stamps s ON s.rel = r.oid
 ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
 """  # noqa: S608 # of constants
 
-RELATIONS: Final[LiteralString] = """
+RELATIONS: Final[LiteralString] = f"""
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),
        coalesce(d.description, ''), c.reltuples::float8, c.relpages::int8 * current_setting('block_size')::int8,
-       has_schema_privilege(n.oid, 'usage') AND has_any_column_privilege(c.oid, 'select'),
-       has_table_privilege(c.oid, 'select'), c.relrowsecurity, coalesce(s.srvname, '')
+       coalesce(has_schema_privilege({_READER}, n.oid, 'usage')
+                AND has_any_column_privilege({_READER}, c.oid, 'select'), false),
+       coalesce(has_table_privilege({_READER}, c.oid, 'select'), false), c.relrowsecurity, coalesce(s.srvname, '')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
 LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
 LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver
 WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
+"""  # noqa: S608 # of constants
 
 COLUMNS: Final[LiteralString] = """
 SELECT a.attrelid::int8, a.attnum, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull
@@ -150,13 +170,13 @@ FROM pg_description d
 WHERE d.objoid = ANY (%s::oid[]) AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
 """
 
-UNREADABLE: Final[LiteralString] = """
+UNREADABLE: Final[LiteralString] = f"""
 SELECT a.attrelid::int8, a.attname
 FROM pg_attribute a
 WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-  AND NOT has_column_privilege(a.attrelid, a.attnum, 'select')
+  AND NOT has_column_privilege({_READER}, a.attrelid, a.attnum, 'select')
 ORDER BY a.attrelid, a.attnum
-"""
+"""  # noqa: S608 # of constants
 
 SPELLED: Final[LiteralString] = """
 SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)
@@ -219,14 +239,28 @@ WITH RECURSIVE tree (root, member) AS (
 )
 SELECT t.root::int8, pg_get_partkeydef(t.root), count(*) FILTER (WHERE c.relkind <> 'p'),
        sum(c.reltuples::float8) FILTER (WHERE c.relkind <> 'p' AND c.reltuples >= 0),
-       sum(c.relpages::int8) * current_setting('block_size')::int8
+       -- A sum of bigints would be numeric. ANALYZE leaves -1 pages with a root.
+       sum(c.relpages) FILTER (WHERE c.relkind <> 'p') * current_setting('block_size')::int8
 FROM tree t JOIN pg_class c ON c.oid = t.member
 GROUP BY t.root
 """
 
+# pg_get_viewdef locks what the view names, as a SELECT would: it waits for whoever alters that, and those who wait
+# for the same go before it. Such views are left out.
 VIEWS: Final[LiteralString] = """
-SELECT c.oid::int8, pg_get_viewdef(c.oid, true)
-FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
+WITH altered AS MATERIALIZED (
+    SELECT DISTINCT l.relation FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+), held AS MATERIALIZED (
+    SELECT DISTINCT w.ev_class
+    FROM altered a
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.relation
+    JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+)
+SELECT c.oid::int8, CASE WHEN h.ev_class IS NULL THEN pg_get_viewdef(c.oid, true) END, h.ev_class IS NOT NULL
+FROM pg_class c LEFT JOIN held h ON h.ev_class = c.oid
+WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
 """
 
 FIND: Final[LiteralString] = """
@@ -235,12 +269,22 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 """
 
+QUERIES: Final[LiteralString] = f"""
+WITH RECURSIVE reached (view, rel) AS (
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('v', 'm')
+{_BELOW})
+SELECT r.view::int8, bit_xor(hashtextextended(w.xmin::text, w.oid::int8))
+FROM reached r JOIN pg_rewrite w ON w.ev_class = r.rel AND w.ev_type = '1'
+GROUP BY r.view
+"""  # noqa: S608 # of constants
+
 SCANNED: Final[LiteralString] = """
-SELECT a.attname, a.atttypid::int8, a.atttypmod, coalesce(o.collisdeterministic, true)
+SELECT n.nspname::text, c.relname::text, a.attnum::int4, a.attname::text, a.atttypid::int8, a.atttypmod,
+       coalesce(o.collisdeterministic, true)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation o ON o.oid = a.attcollation
-WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
+WHERE c.oid = ANY (%s::oid[])
 ORDER BY a.attnum
 """

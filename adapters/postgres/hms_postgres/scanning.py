@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import cast
 
 import pyarrow as pa
 
@@ -14,7 +13,7 @@ from hms_postgres.connections import Connections
 from hms_postgres.failures import scan_failed
 from hms_postgres.fitting import fit
 from hms_postgres.predicates import ScannedColumn, clause
-from hms_postgres.queries import SCANNED
+from hms_postgres.seen import Seen, look_at
 from hms_postgres.session import ChangedMeanwhile, snapshot
 from hms_postgres.streaming import Stream
 from hms_postgres.type_cache import TypeCache
@@ -54,37 +53,35 @@ class Reading:
         self.connections.close()
 
     def plan(self, request: ScanRequest) -> Scan:
-        """Look the columns up as they are now, and write the SELECT.
+        """Look at it as it is now, and write the SELECT.
 
         Raises:
             ScanFailed: it is not what was registered any more.
             SourceUnreachable, CredentialsRejected
         """
-        plan = plan_select(request, self._columns(request))
+        seen, types = self._look(request)
+        known = {
+            each.column: ScannedColumn(each.column, types.mapped(each.type, each.modifier), each.is_deterministic)
+            for each in seen.columns
+        }
+        plan = plan_select(request, known)
+        seen.check(request.ref)
         return Scan(
-            open_reader=_opener(plan, request, self.connections),
+            open_reader=_opener(plan, request, self.connections, seen),
             residual=plan.residual,
             is_limit_applied=plan.is_limit_applied,
             asked=plan.sql,
         )
 
-    def _columns(self, request: ScanRequest) -> dict[str, ScannedColumn]:
-        address, types = request.ref.address, TypeCache()
-        oid = int(request.ref.locator) if request.ref.locator.isdecimal() else 0
+    def _look(self, request: ScanRequest) -> tuple[Seen, TypeCache]:
+        ref, types = request.ref, TypeCache()
         try:
             with snapshot(self.config, deadline_s=request.deadline_s, account=self.config.reader) as session:
-                rows = session.rows(SCANNED, oid, address.schema, address.table)
-                typed = cast(list[tuple[str | None, int, int, bool]], rows)
-                types.learn(session, {(row[1], row[2]) for row in typed if row[0] is not None})
+                seen = look_at(ref, lambda query, oid: session.rows(query, [oid]))
+                types.learn(session, {(each.type, each.modifier) for each in seen.columns})
         except ChangedMeanwhile as error:
-            raise scan_failed(str(address), error.__cause__ or error) from error
-        if not rows:
-            raise ScanFailed(f"{address} is not there any more", hint=f"crawl {address.source} again")
-        return {
-            name: ScannedColumn(name, types.mapped(oid, mod), is_deterministic)
-            for name, oid, mod, is_deterministic in typed
-            if name is not None
-        }
+            raise scan_failed(str(ref.address), error.__cause__ or error) from error
+        return seen, types
 
 
 def plan_select(request: ScanRequest, known: dict[str, ScannedColumn]) -> Plan:
@@ -117,14 +114,17 @@ def plan_select(request: ScanRequest, known: dict[str, ScannedColumn]) -> Plan:
     return Plan(what=str(address), sql=sql, columns=columns, residual=tuple(residual), is_limit_applied=limits)
 
 
-def _opener(plan: Plan, request: ScanRequest, connections: Connections) -> Callable[[], pa.RecordBatchReader]:
+def _opener(
+    plan: Plan, request: ScanRequest, connections: Connections, seen: Seen
+) -> Callable[[], pa.RecordBatchReader]:
     schema = request.schema if request.columns else pa.schema([])
 
     def open_reader() -> pa.RecordBatchReader:
         stream = Stream(
             connections,
             sql=plan.sql,
-            what=plan.what,
+            seen=seen,
+            ref=request.ref,
             batch_rows=request.batch_rows,
             cancel=request.cancel,
             deadline_s=request.deadline_s,

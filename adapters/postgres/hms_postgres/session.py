@@ -13,7 +13,9 @@ from typing import LiteralString
 import psycopg
 
 from hms_postgres.config import Account, PostgresConfig
-from hms_postgres.failures import CHANGED, connect_failed, crawl_failed
+from hms_postgres.failures import CHANGED, LOCKED, connect_failed, crawl_failed
+from hms_postgres.queries import READER_SETTING
+from hms_registry.errors import SourceUnreachable
 
 Row = tuple[object, ...]
 
@@ -27,9 +29,14 @@ class ChangedMeanwhile(Exception):
     """Something was dropped or altered between the snapshot and a system function: look again."""
 
 
+class Locked(Exception):
+    """Somebody holds a lock that a system function asked for, longer than we wait."""
+
+
 def _options(settings: Mapping[str, str]) -> str:
-    """Write settings of a session as libpq's `options`."""
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    """Write settings of a session as libpq's `options`, in which a space would end one."""
+    escaped = {name: value.replace("\\", "\\\\").replace(" ", "\\ ") for name, value in settings.items()}
+    return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
 def session_settings(*, statement_timeout_s: float) -> dict[str, str]:
@@ -82,7 +89,11 @@ class Session:
         self._was_cut = False
         per_statement = min(config.statement_timeout_s, deadline_s)
         wanted = parameters(
-            config, account, statement_timeout_s=per_statement, connect_timeout_s=deadline_s, further=_FOR_CATALOGUES
+            config,
+            account,
+            statement_timeout_s=per_statement,
+            connect_timeout_s=deadline_s,
+            further={**_FOR_CATALOGUES, READER_SETTING: config.reader.user},
         )
         try:
             self._connection = psycopg.connect(autocommit=True, **wanted)  # type: ignore[arg-type] # libpq's own
@@ -110,6 +121,24 @@ class Session:
             SourceUnreachable: the connection broke, or the time is up.
         """
         return self._run(query, values)
+
+    def rows_unlocked(self, query: LiteralString, *values: object) -> list[Row]:
+        """Return what a query answers, and let go at once of what it locked: the transaction may last.
+
+        Raises:
+            Locked: somebody else holds what it needs.
+            ChangedMeanwhile, SourceUnreachable: as `rows`.
+        """
+        self._run("SAVEPOINT before", ())
+        try:
+            return self._run(query, values)
+        except SourceUnreachable as error:
+            if getattr(error.__cause__, "sqlstate", None) == LOCKED:
+                raise Locked from error
+            raise
+        finally:
+            if not self._connection.closed:
+                self._run("ROLLBACK TO SAVEPOINT before", ())
 
     def close(self) -> None:
         """Hang up. Idempotent."""

@@ -17,7 +17,7 @@ from hms_postgres.session import Session
 from hms_registry.domain.datasets import Stamp
 from hms_registry.errors import SourceUnreachable
 
-_SHAPE = 1
+_SHAPE = 2
 """Raise it when a description tells more than it did: every table is then described again."""
 
 _OLDEST = 140_000
@@ -39,7 +39,7 @@ class Identity:
     """Which database it is, and the moment that a session sees.
 
     Attributes:
-        digest: of cluster, timeline and database.
+        digest: of cluster, timeline, database, and who reads rows there.
         moment: the snapshot as text; equal moments of one database = nothing was committed in between. Empty on
             a standby, where that does not hold: transactions under way are not listed there.
     """
@@ -62,7 +62,9 @@ def identity(session: Session) -> Identity:
         )
     cluster = session.rows(CLUSTER)[0] if may_ask else (session.config.host, session.config.port)
     moment = "" if is_standby else str(session.rows(SNAPSHOT)[0][0])
-    return Identity(digest=_digest([_SHAPE, *cluster, oid])[:8], moment=moment)
+    # Another account for rows may read other things, though nothing was committed meanwhile.
+    reader = session.config.reader.user
+    return Identity(digest=_digest([_SHAPE, *cluster, oid, reader])[:8], moment=moment)
 
 
 def table_stamp(listed: Listed, *, identity: Identity) -> Stamp:

@@ -17,12 +17,22 @@ from adbc_driver_postgresql import StatementOptions, dbapi
 
 from hms_postgres.connections import Connections
 from hms_postgres.failures import cancelled, scan_failed, timed_out
+from hms_postgres.seen import Seen, altered, look_at
+from hms_registry.domain.datasets import DatasetRef
+from hms_registry.domain.names import always_quoted
 from hms_registry.errors import HmsError, ScanFailed
 
 _AHEAD = 2
 _TICK_S = 0.05
 _ENDING_S = 2.0
 _ROW_BYTES = 64
+_LOCK_MS = 5000
+# A statement that still computes would not notice that nobody is there any more, not even of a process that was
+# killed. Not every server can: Linux's own can (https://www.postgresql.org/docs/current/runtime-config-connection.html).
+_SEE_US_LEAVE = (
+    "SELECT pg_catalog.set_config('client_connection_check_interval',"
+    " CASE WHEN pg_catalog.version() ~ 'linux' THEN '1000' ELSE '0' END, true)"
+)
 _LEAST_BYTES, _MOST_BYTES = 1 << 16, 1 << 24
 _DRIVER = (dbapi.Error, pa.ArrowException, OSError, RuntimeError)
 
@@ -35,14 +45,17 @@ class Stream:
         connections: Connections,
         *,
         sql: str,
-        what: str,
+        seen: Seen,
+        ref: DatasetRef,
         batch_rows: int,
         cancel: threading.Event | None,
         deadline_s: float,
     ) -> None:
         self._connections = connections
         self._sql = sql
-        self._what = what
+        self._seen = seen
+        self._ref = ref
+        self._what = str(ref.address)
         self._batch_bytes = min(max(batch_rows * _ROW_BYTES, _LEAST_BYTES), _MOST_BYTES)
         self._cancel = cancel
         self._deadline_s = deadline_s
@@ -105,19 +118,40 @@ class Stream:
         """Read to the end, and clean up: the only one who touches cursor and connection, but for a cancel."""
         is_sound = False
         try:
-            timeout_ms = max(1, int(self._deadline_s * 1000))
-            cursor.execute(f"SET statement_timeout = {timeout_ms:d}")
+            self._begin(cursor)
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)})
             if not self._stop.is_set():
                 cursor.execute(self._sql)
                 self._pass_on(cursor)
-            is_sound = not self._stop.is_set()
+            if not self._stop.is_set():
+                cursor.executescript("COMMIT")
+                is_sound = True
+        except ScanFailed as error:
+            self._put(error)
         except _DRIVER as error:
             self._put(scan_failed(self._what, error))
         finally:
             with suppress(*_DRIVER):
                 cursor.close()
             self._connections.give_back(self, connection, is_sound=is_sound)
+
+    def _begin(self, cursor: dbapi.Cursor) -> None:
+        """Lock what is read, as the SELECT itself will, and see that it is still what the SELECT was written for."""
+        schema, table = always_quoted(self._ref.address.schema), always_quoted(self._ref.address.table)
+        wait_ms = max(2, int(self._deadline_s * 1000))
+        cursor.executescript(
+            f"BEGIN READ ONLY; SET LOCAL statement_timeout = {wait_ms:d};"
+            f" SET LOCAL lock_timeout = {min(_LOCK_MS, wait_ms // 2):d}; {_SEE_US_LEAVE};"
+            f" SELECT FROM {schema}.{table} WHERE false"
+        )
+
+        def rows(query: str, oid: int) -> list[tuple[object, ...]]:
+            cursor.execute(query.replace("%s", f"'{{{oid:d}}}'"))
+            found: list[tuple[object, ...]] = cursor.fetchall()
+            return found
+
+        if look_at(self._ref, rows) != self._seen:
+            raise altered(self._ref)
 
     def _pass_on(self, cursor: dbapi.Cursor) -> None:
         reader = cursor.fetch_record_batch()

@@ -26,17 +26,17 @@ class TypeCache:
         self._spelled: dict[_Typed, str] = {}
         self._columns: dict[_Kind, Column] = {}
 
-    def columns(self, session: Session, oids: list[int]) -> dict[int, list[Column]]:
-        """Return the columns of tables, by oid."""
+    def columns(self, session: Session, oids: list[int]) -> dict[int, list[tuple[int, Column]]]:
+        """Return the columns of tables with their numbers, by oid."""
         attributes = cast(Sequence[_Attribute], session.rows(COLUMNS, oids))
         comments = {(oid, number): text for oid, number, text in session.rows(COMMENTS, oids)}
         self.learn(session, {(attribute[3], attribute[4]) for attribute in attributes})
-        result: dict[int, list[Column]] = defaultdict(list)
+        result: dict[int, list[tuple[int, Column]]] = defaultdict(list)
         known = self._columns
         for oid, number, name, typ, mod, is_never_null in attributes:
             kind = (name, typ, mod, is_never_null, str(comments.get((oid, number), "")))
             column = known.get(kind)
-            result[oid].append(column if column is not None else self._column(kind))
+            result[oid].append((number, column if column is not None else self._column(kind)))
         return result
 
     def learn(self, session: Session, wanted: Iterable[_Typed]) -> None:

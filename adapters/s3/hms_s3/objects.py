@@ -9,6 +9,7 @@ from hms_registry.errors import ScanFailed
 
 LOOK_BYTES = 64 * 1024
 """Fetched at once for a look: the head of a text file, or the end of a Parquet file with its footer."""
+_NEXT_BYTES = 512 * 1024
 MAX_LOOK_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 8 * 1024 * 1024
 
@@ -73,12 +74,13 @@ class RangedFile(io.RawIOBase):
         return found
 
     def _advance(self, end: int) -> None:
-        """Fetch what is missing up to *end*, and a block at least."""
+        """Fetch what is missing up to *end*, and a block at least; more at once where one was not enough."""
         kept = self._held[self._at - self._start :] if self._start <= self._at <= self._start + len(self._held) else b""
         start = self._at + len(kept)
         stop = min(max(end, start + self._block), self._size)
         before = self._at
         self._hold(start, stop)
+        self._block = max(self._block, _NEXT_BYTES)
         if kept:
             self._start, self._held = before, kept + self._held
 

@@ -163,6 +163,14 @@ class GovernedScan:
             )
         return visible
 
+    def filter_columns(self) -> set[str]:
+        """Return what the row filters read, by byte-exact name."""
+        return self.exact_names(set().union(*(reads for _, reads in self._filters)))
+
+    def exact_names(self, names: set[str]) -> set[str]:
+        """Return the byte-exact names of columns that the engine knows by these."""
+        return {self._columns[name].name for name in names}
+
     def _used(self, reached: set[Key]) -> list[str]:
         return [name for name in self._columns if ("column", self.number, name) in reached]
 

@@ -53,6 +53,7 @@ def _plan(sql: str, statement: Statement) -> Plan:
         scans=tuple(scan.planned(reached) for scan in scans),
         columns=columns,
         governed=tuple(governed.values()),
+        key_lists=statement.key_lists.planned(scans, sql=lambda scan: scan.sql(reached)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from hms_federation.compiler.expressions import Expressions
+from hms_federation.compiler.key_lists import Joined, column
 from hms_federation.compiler.pushdown import Pushdown
 from hms_federation.compiler.refusals import invalid, only, refused, shown
 from hms_federation.compiler.rows import Output, Rows
@@ -75,7 +76,7 @@ class _Select:
         rows = Rows(sql="", number=self.number, outputs=outputs)
         order = self._order(rows, values)
         self._check_grouping(rows, has_group=bool(group))
-        self._push(has_tail=bool(where or group or having or order))
+        self._push(items, has_tail=bool(where or group or having or order))
         listed = ", ".join(
             self.statement.item(self.number, at, value.sql, value.type) for at, value in enumerate(values)
         )
@@ -258,7 +259,7 @@ class _Select:
             for at in range(len(rows.outputs)):
                 self.statement.uses.add(rows.key(at))
 
-    def _push(self, *, has_tail: bool) -> None:
+    def _push(self, items: list[_Item], *, has_tail: bool) -> None:
         """Hand the sources what they may be asked for."""
         numbers = {scan.number: scan for scan in self.sources.scans}
         pushdown = Pushdown(self.source.fields, Expressions(Scope(fields=[]), uses=Uses()).of)
@@ -269,7 +270,26 @@ class _Select:
                 for number, conjunct in pushdown.of(condition):
                     if number in numbers and number not in self.sources.nullable:
                         numbers[number].predicate.append(conjunct)
+            self._join(items, conditions)
         self._push_limit(has_tail=has_tail)
+
+    def _join(self, items: list[_Item], conditions: list[exp.Expr]) -> None:
+        """Tell what may narrow one scan by another."""
+        has_window = any(node.find(exp.Window) for node in self.node.expressions)
+        has_more = any(self.node.args.get(clause) for clause in ("group", "having", "limit", "offset"))
+        output = items[0].field if len(items) == 1 else None
+        if len(items) == 1 and items[0].node is not None:
+            output = column(items[0].node, self.source.fields)
+        joined = Joined(
+            fields=self.source.fields,
+            nullable=frozenset(self.sources.nullable),
+            conditions=conditions,
+            equal=self.sources.equal,
+            matches=[(match.on, match.left, match.right) for match in self.sources.matches],
+            is_plain=not (has_more or has_window or self.compiler.has_aggregates),
+            output=output,
+        )
+        self.statement.key_lists.learn(self.node, joined)
 
     def _push_limit(self, *, has_tail: bool) -> None:
         source = self.node.args.get("from_")

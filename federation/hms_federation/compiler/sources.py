@@ -33,6 +33,15 @@ class Source:
     fields: list[Field]
 
 
+@dataclass(slots=True)
+class Match:
+    """A left join: its condition, and the columns on its left and its right."""
+
+    on: exp.Expr
+    left: list[Field]
+    right: list[Field]
+
+
 @dataclass(slots=True, kw_only=True)
 class Sources:
     """The FROM of one SELECT.
@@ -42,6 +51,8 @@ class Sources:
         conditions: of its inner joins.
         is_one_way: no RIGHT or FULL join: what WHERE says of a preserved side may be said to its source.
         nullable: numbers of the scans that an outer join fills up with NULLs.
+        matches: of its left joins: the scan on the right, what is to the left of it, and their condition.
+        equal: pairs of columns that USING makes equal; of an inner join both ways, of a left join from left to right.
     """
 
     statement: Statement
@@ -51,6 +62,8 @@ class Sources:
     conditions: list[exp.Expr] = field(default_factory=list)
     is_one_way: bool = True
     nullable: set[int] = field(default_factory=set)
+    matches: list[Match] = field(default_factory=list)
+    equal: list[tuple[Field, Field]] = field(default_factory=list)
 
     def compiler(self, fields: list[Field], clause: str) -> Expressions:
         """Return what compiles expressions over some of the columns."""
@@ -217,6 +230,8 @@ class Sources:
         test = self.compiler(both, "in ON").boolean(on)
         if not side:
             self.conditions.append(on)
+        elif side == "LEFT" and isinstance(join.this, exp.Table):
+            self.matches.append(Match(on, left.fields, right.fields))
         return Source(f"{left.sql} {word} {right.sql} ON {test.sql}", both)
 
     def _using(self, left: Source, right: Source, using: list[exp.Expr], word: str) -> Source:
@@ -236,7 +251,11 @@ class Sources:
                     self.statement.uses.add(each.key)
             joined = {"RIGHT JOIN": whole[1].sql, "FULL JOIN": f"coalesce({whole[0].sql}, {whole[1].sql})"}
             value = Typed(joined.get(word, whole[0].sql), kind)
-            merged.append(Field(name=one.name, shown=one.shown, value=value))
+            is_left = word in ("INNER JOIN", "LEFT JOIN") and value == one.value
+            known = one if is_left else Field(name="", shown="", value=value)
+            merged.append(replace(known, name=one.name, shown=one.shown, qualifier=()))
+            if is_left:
+                self.equal += [(one, two), (two, one)] if word == "INNER JOIN" else [(one, two)]
             gone += [one, two]
         kept = [each for each in left.fields + right.fields if not any(each is other for other in gone)]
         return Source(f"{left.sql} {word} {right.sql} ON {' AND '.join(tests)}", merged + kept)

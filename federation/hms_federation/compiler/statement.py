@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from hms_federation.compiler.governed import GovernedScan, MaskSql
+from hms_federation.compiler.key_lists import KeyLists
 from hms_federation.compiler.refusals import invalid, only, refused
 from hms_federation.compiler.rows import Output, Rows
 from hms_federation.compiler.scope import Key, Scope
@@ -53,6 +54,7 @@ class Statement:
         scans: every reference to a dataset, in the order in which it was met.
         tables: the node of each, for the governed text.
         columns: how many all its queries have together.
+        key_lists: what its joins tell of scans that can narrow one another.
     """
 
     resolve: Resolve
@@ -64,6 +66,7 @@ class Statement:
     items: dict[tuple[int, int], tuple[str, TrinoType]] = field(default_factory=dict)
     known: dict[TrinoName, tuple[Dataset, Decision]] = field(default_factory=dict)
     columns: int = 0
+    key_lists: KeyLists = field(default_factory=KeyLists)
 
     def widen(self, *, node: exp.Expr, columns: int) -> None:
         """Count the columns of one more query.

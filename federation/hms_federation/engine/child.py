@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from hms_federation.engine import failures, frames
 from hms_federation.engine.limits import Limits
-from hms_federation.engine.run import OpenAdapter, run
+from hms_federation.engine.run import run
+from hms_federation.engine.scanning import OpenAdapter
 from hms_federation.plan import Plan
 from hms_registry.errors import HmsError
 

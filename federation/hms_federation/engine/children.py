@@ -22,7 +22,8 @@ import pyarrow as pa
 from hms_federation.answer import Answer
 from hms_federation.engine import failures, frames
 from hms_federation.engine.limits import Limits
-from hms_federation.engine.run import OpenAdapter, answer_schema, within
+from hms_federation.engine.run import answer_schema, within
+from hms_federation.engine.scanning import OpenAdapter
 from hms_federation.engine.zygote import COMMAND, END, GONE, SPAWN
 from hms_federation.plan import Plan
 from hms_registry.errors import HmsError

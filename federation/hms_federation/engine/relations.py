@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from itertools import chain
 from threading import Event, Lock
 
 import pyarrow as pa
@@ -30,6 +31,9 @@ class Relation:
         self._scan = scan
         self._stop = stop
         self._streams: list[_Stream] = []
+        self._held: list[pa.RecordBatch] = []
+        self._rest: _Stream | None = None
+        self._is_whole = False
         fields = [pa.field(name, planned.schema.field(at).type) for at, name in enumerate(planned.names)]
         self._schema = pa.schema(fields or [pa.field(ROW_MARK, pa.bool_())])
 
@@ -37,10 +41,54 @@ class Relation:
         return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._schema, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call] # untyped in the stubs
+
+    def hold(self, *, most_rows: int, most_bytes: int) -> int | None:
+        """Read on until there is no more or it is too much, and keep what was read for when DuckDB asks for it.
+
+        Returns:
+            its bytes, if that is all: it will not be read from its source again; else None.
+
+        Raises:
+            HmsError: it could not be read.
+        """
+        if self._is_whole or self._rest is not None:
+            return 0 if self._is_whole else None
+        self._rest = self._opened()
+        rows = size = 0
+        batches = iter(self._rest)
+        while rows <= most_rows and size <= most_bytes:
+            batch = self._next(batches)
+            if batch is None:
+                self._is_whole, self._rest = True, None
+                return size
+            self._held.append(batch)
+            rows += batch.num_rows
+            size += batch.nbytes
+        return None
+
+    def _next(self, batches: Generator[pa.RecordBatch, None, None]) -> pa.RecordBatch | None:
+        try:
+            return next(batches, None)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            if self.failure is not None:
+                raise self.failure from None
+            raise
+
+    def _opened(self) -> _Stream:
         stream = _Stream(self._read)
         self._streams.append(stream)
-        reader = pa.RecordBatchReader.from_batches(self._schema, iter(stream))
-        return reader.__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call] # untyped in the stubs
+        return stream
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        if self._is_whole:
+            return iter(self._held)
+        held, rest = self._held, self._rest or self._opened()
+        self._held, self._rest = [], None
+        return chain(held, rest)
 
     def close(self) -> None:
         """Close the readers that DuckDB left open."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Self
@@ -18,15 +18,12 @@ from hms_federation.engine import failures
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.relations import Relation
 from hms_federation.engine.sandbox import Sandbox, make
+from hms_federation.engine.scanning import BATCH_ROWS, OpenAdapter, Scanning
 from hms_federation.plan import OutputColumn, Plan, PlannedScan
-from hms_registry.errors import HmsError, QueryLimitExceeded, ScanFailed
-from hms_registry.ports.adapter import Adapter, Scan, ScanRequest, Scans
+from hms_registry.errors import HmsError, QueryLimitExceeded
+from hms_registry.ports.adapter import Scan
 from hms_registry.services.trino_types import to_arrow
 
-OpenAdapter = Callable[[str], Adapter]
-"""From the name of a source to its adapter, as bootstrap configured it."""
-
-BATCH_ROWS = 65_536
 _WATCH_S = 0.05
 
 
@@ -75,8 +72,8 @@ def answer_schema(columns: tuple[OutputColumn, ...]) -> pa.Schema:
 def asked(plan: Plan, *, open_adapter: OpenAdapter, limits: Limits) -> tuple[tuple[PlannedScan, Scan], ...]:
     """Return what each source would be asked, without reading a row."""
     with ExitStack() as stack:
-        scans = _scan(plan, open_adapter=open_adapter, stack=stack, stop=Event(), timeout_s=limits.timeout_s)
-        return tuple(zip(plan.scans, scans, strict=True))
+        scanning = Scanning(open_adapter, stack=stack, stop=Event(), timeout_s=limits.timeout_s)
+        return tuple((planned, scanning.ask(planned)) for planned in plan.scans)
 
 
 def _batches(
@@ -92,20 +89,22 @@ def _batches(
     with ExitStack() as stack:
         # Torn down from the last to the first: the result, its connection, the relations' readers, the adapters.
         watch = stack.enter_context(_Watch(timeout_s=limits.timeout_s, cancel=cancel, stop=stop))
-        scans = _scan(plan, open_adapter=open_adapter, stack=stack, stop=stop, timeout_s=limits.timeout_s)
-        relations = [Relation(planned, scan, stop=stop) for planned, scan in zip(plan.scans, scans, strict=True)]
-        for relation in relations:
-            stack.callback(relation.close)
+        scanning = Scanning(open_adapter, stack=stack, stop=stop, timeout_s=limits.timeout_s)
         try:
             connection = _connected(stack, limits=limits, spill_to=spill_to, kept=kept)
             stack.enter_context(watch.over(connection))
-            for planned, relation in zip(plan.scans, relations, strict=True):
-                connection.register(planned.relation, relation)
+            scanning.relate(plan, connection)
             reader = stack.enter_context(closing(connection.sql(plan.sql).to_arrow_reader(BATCH_ROWS)))
             # Closing the result waits for its scans: they have to be told first, or they run to their end.
             stack.callback(stop.set)
             yield from reader
+        except HmsError:
+            reason = watch.reason()
+            if reason is not None:
+                raise reason from None
+            raise
         except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
+            relations = scanning.relations.values()
             raise watch.reason() or _original(relations) or _translated(error, limits) from None
 
 
@@ -118,50 +117,12 @@ def _connected(
     return stack.enter_context(closing(make(limits, spill_to)))
 
 
-def _original(relations: list[Relation]) -> HmsError | None:
+def _original(relations: Iterable[Relation]) -> HmsError | None:
     return next((relation.failure for relation in relations if relation.failure is not None), None)
 
 
 def _translated(error: BaseException, limits: Limits) -> HmsError:
     return failures.from_engine(error, memory_bytes=limits.memory_bytes)
-
-
-def _scan(plan: Plan, *, open_adapter: OpenAdapter, stack: ExitStack, stop: Event, timeout_s: float) -> list[Scan]:
-    deadline = time.monotonic() + timeout_s
-    adapters: dict[str, Adapter] = {}
-    scans = []
-    for planned in plan.scans:
-        adapter = adapters.get(planned.source)
-        if adapter is None:
-            adapter = adapters[planned.source] = open_adapter(planned.source)
-            stack.enter_context(_let_go_of(adapter))
-        if not isinstance(adapter, Scans):
-            raise ScanFailed(
-                f"source {planned.source} cannot be queried: its adapter {adapter.kind} only describes",
-                hint="query a source whose adapter can scan",
-            )
-        request = ScanRequest(
-            ref=planned.ref,
-            columns=planned.columns,
-            schema=planned.schema,
-            predicate=planned.predicate,
-            limit=planned.limit,
-            batch_rows=BATCH_ROWS,
-            cancel=stop,
-            deadline_s=max(deadline - time.monotonic(), 0.001),
-        )
-        scans.append(adapter.scan(request))
-    return scans
-
-
-@contextmanager
-def _let_go_of(adapter: Adapter) -> Iterator[None]:
-    """Close an adapter; that it could not say goodbye does not spoil the answer."""
-    try:
-        yield
-    finally:
-        with suppress(HmsError):
-            adapter.close()
 
 
 class _Watch:

@@ -86,7 +86,7 @@ class DescribedDataset:
     Attributes:
         location: URL without secrets, e.g. `file:///lake/locks/passages.csv`.
         format: `parquet`, `csv`, `jsonl`, or empty for a table.
-        is_readable: False: seen, but the crawler's account may not read it.
+        is_readable: False: seen, but the account that would read its rows may not.
         findings: sentences for a person, e.g. "1 of 12 files has another schema: b.csv".
         objects: for files: objects in this dataset, counted in the crawl's balance.
     """

@@ -14,12 +14,13 @@ def open_catalogue(url: str) -> Catalogue:
     """Open a catalogue, creating it or bringing it to this release's schema where needed.
 
     Args:
-        url: `sqlite:///PATH`, where PATH is taken as it is written (nothing in it is decoded), or `sqlite://` for
-            one in memory that nobody else sees.
+        url: `sqlite:///PATH`, where PATH is taken as it is written (nothing in it is decoded); `sqlite://` for one
+            in memory that nobody else sees; or `postgresql://USER:PASSWORD@HOST/DATABASE`, as libpq reads it.
 
     Raises:
         SettingsInvalid: the URL is none of these, or names a database that is not a catalogue.
         CatalogueTooNew: a newer release wrote it.
+        NotInstalled: the driver is missing.
         CatalogueUnavailable, CatalogueCorrupt
     """
     from hms_registry.store.engine import open_engine

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from hms_registry.ports.catalogue import AuditEntry
 from hms_registry.store import tables
-from hms_registry.store.codec import dump, parse_time, time_text
+from hms_registry.store.codec import bindable, dump, parse_time, time_text
 from hms_registry.store.session import Session
 
 
@@ -22,7 +22,7 @@ class SqlAudit:
         """Durable once the unit is committed."""
         row = {
             "at": time_text(entry.at),
-            "subject": entry.subject,
+            "subject": bindable(entry.subject),
             "auth_method": entry.auth_method,
             "action": entry.action,
             "outcome": entry.outcome,

@@ -48,18 +48,21 @@ def intern_labels(session: Session, labelled: Mapping[str, DatasetLabels]) -> di
     texts = {each: dump_dataset_labels(labels) for each, labels in labelled.items()}
     ids = _intern_datasets(session, set(texts.values()))
     wanted: set[tuple[int, str]] = set()
+    identities: dict[str, list[int]] = {}
     distinct: dict[str, dict[int, tuple[int, str]]] = {}
     for each, labels in labelled.items():
         class_id = ids[texts[each]]
         # Most columns of a dataset have one object for their labels: it is written once.
-        once = {id(column): column for _, column in labels.columns}
+        of_columns = [column for _, column in labels.columns]
+        identities[each] = [*map(id, of_columns)]
+        once = dict(zip(identities[each], of_columns, strict=True))
         distinct[each] = {at: (class_id, dump_column_labels(column)) for at, column in once.items()}
         wanted.update(distinct[each].values())
     column_ids = _intern_columns(session, wanted)
     interned: dict[str, Interned] = {}
-    for each, labels in labelled.items():
+    for each in labelled:
         of_labels = {at: column_ids[key] for at, key in distinct[each].items()}
-        interned[each] = Interned(ids[texts[each]], tuple([of_labels[id(column)] for _, column in labels.columns]))
+        interned[each] = Interned(ids[texts[each]], tuple(map(of_labels.__getitem__, identities[each])))
     return interned
 
 

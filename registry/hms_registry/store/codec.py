@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -26,6 +27,7 @@ from hms_registry.domain.names import Address
 _encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 _NULLABLE, _GUESSED, _PARTITION, _DECLASSIFIED = 1, 2, 4, 8
 _ONE = Decimal(1)
+_ESCAPE = re.compile(r"\\(?:\\|(x00|u[0-9a-f]{4}))")
 
 
 def dump(value: object) -> str:
@@ -39,8 +41,29 @@ def digest(text: str) -> str:
 
 
 def bindable(text: str) -> str:
-    """Return *text* as a database takes it: what is not valid Unicode in it is spelled out."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """Return *text* as every database takes it: NUL and what is not valid Unicode are spelled out."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def is_bindable(text: str) -> bool:
+    """Say whether a database takes *text* as it is; if not, it holds no such text either."""
+    return bindable(text) == text
+
+
+def exact(text: str) -> str:
+    """Return *text* as every database takes it, so that `parse_exact` gives it back."""
+    return bindable(text.replace("\\", "\\\\"))
+
+
+def parse_exact(text: str) -> str:
+    """Read back `exact`."""
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "\\" if found[1] is None else chr(int(found[1][1:], 16))
 
 
 def time_text(value: datetime) -> str:
@@ -133,22 +156,27 @@ def hashed_column_text(column: Column) -> str:
     )
 
 
-def _with_columns(columns: Sequence[str], rest: dict[str, object]) -> str:
-    """Write a document whose columns are written already; no key sorts before them."""
-    text = dump(_present(rest))
-    if not columns:
-        return text
-    end = text[1:] if text == "{}" else "," + text[1:]
-    return f'{{"columns":[{",".join(columns)}]{end}'
+def _object(texts: Mapping[str, str]) -> str:
+    """Write an object of values that are written already, keys in the order of canonical JSON; "" is left out."""
+    return "{" + ",".join([f'"{key}":{text}' for key, text in texts.items() if text]) + "}"
 
 
-def _keys(primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> dict[str, object]:
-    return {
-        "primary_key": list(primary_key),
-        "foreign_keys": [
-            [list(key.columns), list(_parts(key.target)), list(key.target_columns)] for key in foreign_keys
-        ],
-    }
+def _list(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _text(value: str) -> str:
+    return dump(value) if value else ""
+
+
+def _texts(values: Sequence[str]) -> str:
+    return _list(map(dump, values)) if values else ""
+
+
+def _foreign_keys(keys: Sequence[ForeignKey]) -> str:
+    if not keys:
+        return ""
+    return dump([[list(key.columns), list(_parts(key.target)), list(key.target_columns)] for key in keys])
 
 
 def dump_schema(columns: Sequence[str], primary_key: Sequence[str], foreign_keys: Sequence[ForeignKey]) -> str:
@@ -157,7 +185,13 @@ def dump_schema(columns: Sequence[str], primary_key: Sequence[str], foreign_keys
     Args:
         columns: of each, `column_text`.
     """
-    return _with_columns(columns, _keys(primary_key, foreign_keys))
+    return _object(
+        {
+            "columns": _list(columns) if columns else "",
+            "foreign_keys": _foreign_keys(foreign_keys),
+            "primary_key": _texts(primary_key),
+        }
+    )
 
 
 def parse_schema(
@@ -187,8 +221,7 @@ def schema_hash(columns: Sequence[str], primary_key: Sequence[str], foreign_keys
     Args:
         columns: of each, `hashed_column_text`.
     """
-    keys = _keys(primary_key, foreign_keys)
-    return digest(f"[[{','.join(columns)}],{dump([keys['primary_key'], keys['foreign_keys']])[1:]}")
+    return digest(f"[{_list(columns)},{_texts(primary_key) or '[]'},{_foreign_keys(foreign_keys) or '[]'}]")
 
 
 def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
@@ -197,18 +230,22 @@ def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
     Args:
         columns: of each, `column_text`.
     """
-    rest = _keys(described.primary_key, described.foreign_keys)
-    rest |= {
-        "kind": described.ref.kind.value,
-        "description": described.description,
-        "owner": described.owner,
-        "location": described.location,
-        "format": described.format,
-        "unreadable": not described.is_readable,
-        "findings": list(described.findings),
-        "properties": dict(described.properties),
-    }
-    return _with_columns(columns, rest)
+    properties = ",".join([f"{dump(key)}:{dump(value)}" for key, value in sorted(described.properties.items())])
+    return _object(
+        {
+            "columns": _list(columns) if columns else "",
+            "description": _text(described.description),
+            "findings": _texts(described.findings),
+            "foreign_keys": _foreign_keys(described.foreign_keys),
+            "format": _text(described.format),
+            "kind": dump(described.ref.kind.value),
+            "location": _text(described.location),
+            "owner": _text(described.owner),
+            "primary_key": _texts(described.primary_key),
+            "properties": properties and "{" + properties + "}",
+            "unreadable": "" if described.is_readable else "true",
+        }
+    )
 
 
 def parse_described(
@@ -241,8 +278,10 @@ def parse_described(
 def dump_observation(observation: Observation) -> str:
     """Write an observation."""
     at = observation.modified_at
-    counts = [observation.row_count, observation.is_estimate, observation.size_bytes, observation.file_count]
-    return dump([*counts, None if at is None else time_text(at)])
+    counts = (observation.row_count, observation.size_bytes, observation.file_count)
+    rows, size, files = ["null" if count is None else str(count) for count in counts]
+    is_estimate = "true" if observation.is_estimate else "false"
+    return _list([rows, is_estimate, size, files, "null" if at is None else dump(time_text(at))])
 
 
 def parse_observation(text: str) -> Observation:

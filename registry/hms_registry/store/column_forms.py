@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, cast
 
 from hms_registry.domain.columns import ArrayStep, Column
 from hms_registry.store.codec import column_text, hashed_column_text
@@ -65,9 +65,10 @@ class ColumnForms:
 
     def of(self, columns: Sequence[Column]) -> list[ColumnForm]:
         """Return the forms of columns, in order."""
-        known = self._known
-        found = [known.get(id(column)) for column in columns]
-        return [form if form is not None else self._make(column) for form, column in zip(found, columns, strict=True)]
+        found = [*map(self._known.get, map(id, columns))]
+        if all(found):
+            return cast(list[ColumnForm], found)
+        return [form or self._make(column) for form, column in zip(found, columns, strict=True)]
 
     def _make(self, column: Column) -> ColumnForm:
         if len(self._known) >= _MOST:

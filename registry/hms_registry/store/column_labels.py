@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
+from operator import is_
 
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import DatasetId
@@ -75,6 +77,8 @@ def label_plain(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> tu
     """Label the columns of a dataset that comes from nothing, and whose tier is *tier*."""
     silent = ColumnLabels(privacy_tier=tier)
     if not facts.lost and mentions.isdisjoint(facts.columns):
+        if all(map(is_, facts.columns.values(), repeat(SILENT))):  # as nearly all are
+            return tuple(zip(facts.columns, repeat(silent)))
         return tuple(
             [
                 (name, silent if column is SILENT else _plain(column, "", tier, ()))

@@ -17,7 +17,7 @@ from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
-from hms_registry.store.codec import parse_described, parse_schema, parse_time
+from hms_registry.store.codec import is_bindable, parse_described, parse_schema, parse_time
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources
@@ -162,7 +162,7 @@ class SqlDatasets:
 
     def get(self, dataset_id: DatasetId) -> Dataset:
         """Raises: DatasetNotFound."""
-        found = self._one(SELECT.where(_table.c.id == dataset_id))
+        found = self._one(SELECT.where(_table.c.id == dataset_id)) if is_bindable(dataset_id) else None
         if found is None:
             raise DatasetNotFound(f"no dataset has the id {dataset_id!r}", hint="look for it with hms-dta search")
         return found
@@ -173,6 +173,8 @@ class SqlDatasets:
 
     def resolve(self, name: TrinoName) -> Dataset | None:
         """By SQL name, not gone."""
+        if not is_bindable(str(name)):
+            return None
         return self._one(
             SELECT.where(
                 _table.c.source == name.catalog,

@@ -166,7 +166,8 @@ def _emit(session: Session, each: Draft) -> None:
 
 
 def _insert(session: Session, drafts: Sequence[Draft]) -> None:
-    names = assign_names(session, [each.address for each in drafts])
+    given = assign_names(session, [each.address for each in drafts])
+    names = {each.id: name for each, name in zip(drafts, given, strict=True)}
     facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms) for each in drafts}
     outcomes, others = label_batch(session, facts, mentions=current_mentions(session), are_new=True)
     # One writer at a time, and no dataset is ever deleted: the numbers that follow are free.
@@ -175,7 +176,7 @@ def _insert(session: Session, drafts: Sequence[Draft]) -> None:
     epoch = session.next_epoch
     rows = []
     for each in drafts:
-        address, name = each.address, names[each.address]
+        address, name = each.address, names[each.id]
         rows.append(
             (
                 numbers[each.id], each.id, address.source, address.schema, address.table, each.key, name.schema,
@@ -185,7 +186,7 @@ def _insert(session: Session, drafts: Sequence[Draft]) -> None:
     session.fill(_datasets, _COLUMNS, rows)
     _follow(session, others, outcomes)
     indexed = [
-        Indexed(numbers[each.id], names[each.address], each.merged, outcomes[each.id].interned, each.forms)
+        Indexed(numbers[each.id], names[each.id], each.merged, outcomes[each.id].interned, each.forms)
         for each in drafts
     ]
     reindex_datasets(session, indexed, are_new=True)

@@ -13,6 +13,7 @@ from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.errors import DatasetNotFound
 from hms_registry.ports.catalogue import EdgeSet
 from hms_registry.store import tables
+from hms_registry.store.codec import exact
 from hms_registry.store.lineage import closure, held, read_edge
 from hms_registry.store.refresh import refresh
 from hms_registry.store.session import Session
@@ -110,8 +111,8 @@ class SqlEdges:
                 "upstream": edge.upstream,
                 "downstream": edge.downstream,
                 "kind": edge.kind.value,
-                "upstream_column": edge.upstream_column,
-                "downstream_column": edge.downstream_column,
+                "upstream_column": None if edge.upstream_column is None else exact(edge.upstream_column),
+                "downstream_column": None if edge.downstream_column is None else exact(edge.downstream_column),
                 "origin": edge.origin,
                 "first_epoch": self._session.next_epoch,
                 "last_epoch": None,

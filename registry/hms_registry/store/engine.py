@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, SettingsInvalid
+from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, NotInstalled, SettingsInvalid
 from hms_registry.store.dialect import Dialect, Purpose
 
 REVISIONS: Final = ("0001",)
@@ -58,8 +58,13 @@ def _dialect(url: str) -> Dialect:
 
         return Sqlite.at(url)
     if url.startswith(("postgresql://", "postgres://")):
-        from hms_registry.store.postgresql import Postgresql
-
+        try:
+            from hms_registry.store.postgresql import Postgresql
+        except ModuleNotFoundError as exc:
+            raise NotInstalled(
+                f"a catalogue on PostgreSQL is not installed: {exc.name} is missing",
+                hint="pip install 'hms-dta[postgres]'",
+            ) from exc
         return Postgresql.at(url)
     raise SettingsInvalid(
         "a catalogue is named by sqlite:///PATH or postgresql://USER@HOST/DATABASE",
@@ -76,10 +81,10 @@ def _wire(dialect: Dialect) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def translate(context: ExceptionContext) -> None:
-        """The one seam for driver errors."""
-        if context.is_pre_ping:
-            return  # the pool asks whether a connection still lives, and makes another if not
-        raise dialect.error(context.original_exception) from context.original_exception
+        """The one seam for driver errors. A pre-ping asks whether a connection still lives: the pool makes another."""
+        cause = context.original_exception
+        if isinstance(cause, context.dialect.loaded_dbapi.Error) and not context.is_pre_ping:
+            raise dialect.error(cause) from cause
 
     return engine
 

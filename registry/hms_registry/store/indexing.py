@@ -87,22 +87,31 @@ def reindex_datasets(session: Session, datasets: Sequence[Indexed], *, are_new: 
         session.unindex(numbers)
         session.write(delete(entries).where(session.dialect.among(entries.c.dataset_number, numbers)))
         session.write(delete(names).where(session.dialect.among(names.c.dataset_number, numbers)))
-    session.fill(entries, _ENTRY, [row for each in datasets for row in _entries(each)])
-    session.fill(names, _NAME, [row for each in datasets for row in _names(each)])
+    spelled = [_spelled(each) for each in datasets]
+    pairs = list(zip(datasets, spelled, strict=True))
+    session.fill(entries, _ENTRY, [row for each, found in pairs for row in _entries(each, found)])
+    session.fill(names, _NAME, [row for each, found in pairs for row in _names(each, found)])
     session.index(numbers)
 
 
-def _names(each: Indexed) -> Iterator[tuple[object, ...]]:
-    address, title = each.merged.described.ref.address, each.merged.title
+def _spelled(each: Indexed) -> list[str]:
+    """Spell its name as people may: plain, in SQL, and as an address."""
+    address, name = each.merged.described.ref.address, each.name
     plain = f"{address.source}.{address.schema}.{address.table}"
-    spelled = (str(each.name), each.name.table, str(address), address.table, plain, title)
-    for name in dict.fromkeys([fold(name) for name in dict.fromkeys(spelled) if name]):
+    is_same = (name.schema, name.table) == (address.schema, address.table)
+    return [plain, str(name)] if is_same else [plain, str(name), str(address)]
+
+
+def _names(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    table, title = each.merged.described.ref.address.table, each.merged.title
+    names = dict.fromkeys((*spelled, table, each.name.table, title))
+    for name in dict.fromkeys([fold(name) for name in names if name]):
         yield each.number, name
 
 
-def _entries(each: Indexed) -> Iterator[tuple[object, ...]]:
-    merged, address = each.merged, each.merged.described.ref.address
-    name = " ".join(dict.fromkeys((f"{address.source}.{address.schema}.{address.table}", str(each.name))))
+def _entries(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    merged = each.merged
+    name = " ".join(dict.fromkeys(spelled[:2]))
     texts = [(Part.NAME, name), (Part.TITLE, merged.title), (Part.TAG, " ".join(sorted(merged.tags)))]
     for part, text in (*texts, (Part.DESCRIPTION, merged.described.description)):
         if text:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, or_, select
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.store import tables
+from hms_registry.store.codec import parse_exact
 from hms_registry.store.session import Session
 
 _edges = tables.edges
@@ -29,8 +30,8 @@ def read_edge(row: Row[tuple[object, ...]]) -> Edge:
         upstream=DatasetId(row.upstream),
         downstream=DatasetId(row.downstream),
         kind=EdgeKind(row.kind),
-        upstream_column=row.upstream_column,
-        downstream_column=row.downstream_column,
+        upstream_column=None if row.upstream_column is None else parse_exact(row.upstream_column),
+        downstream_column=None if row.downstream_column is None else parse_exact(row.downstream_column),
         origin=row.origin,
     )
 

@@ -16,34 +16,34 @@ Place = tuple[str, str]
 """(source, schema in SQL)."""
 
 
-def assign_names(session: Session, addresses: Sequence[Address]) -> dict[Address, TrinoName]:
-    """Name datasets that have no name yet. At most four statements."""
+def assign_names(session: Session, addresses: Sequence[Address]) -> list[TrinoName]:
+    """Name datasets that have no name yet, in order. At most four statements."""
     if not addresses:
-        return {}
+        return []
     schemas = _assign_schemas(session, addresses)
-    placed = {each: (each.source, schemas[each.source, each.schema]) for each in addresses}
-    lowers = {each: _lower(each.table) for each in addresses}
-    counts = Counter((placed[each], lowers[each]) for each in addresses)
-    taken = _taken(session, placed.values(), lowers.values())
+    places = [(each.source, schemas[each.source, each.schema]) for each in addresses]
+    wanted = [(place, _lower(each.table)) for place, each in zip(places, addresses, strict=True)]
+    counts = Counter(wanted)
+    taken = _taken(session, places, (lower for _, lower in wanted))
     used = {place: set(names.values()) for place, names in taken.items()}
     twins = [
-        each
-        for each in addresses
-        if counts[placed[each], lowers[each]] > 1 or lowers[each] in used.get(placed[each], ())
+        (place, lower, each.table)
+        for (place, lower), each in zip(wanted, addresses, strict=True)
+        if counts[place, lower] > 1 or lower in used.get(place, ())
     ]
     if twins:
-        candidates = [name for each in twins for name in _suffixed(lowers[each], each.table)]
-        for place, names in _taken(session, [placed[each] for each in twins], candidates).items():
+        candidates = [name for _, lower, table in twins for name in _suffixed(lower, table)]
+        for place, names in _taken(session, [place for place, _, _ in twins], candidates).items():
             taken[place] |= names
     by_place: dict[Place, list[str]] = defaultdict(list)
-    for each in addresses:
-        by_place[placed[each]].append(each.table)
+    for place, each in zip(places, addresses, strict=True):
+        by_place[place].append(each.table)
     given = {place: assign_lower(names, taken=taken.get(place)) for place, names in by_place.items()}
-    return {each: TrinoName(*placed[each], given[placed[each]][each.table]) for each in addresses}
+    return [TrinoName(*place, given[place][each.table]) for place, each in zip(places, addresses, strict=True)]
 
 
 def _lower(name: str) -> str:
-    return assign_lower([name])[name]
+    return name.lower() if name.isascii() else assign_lower([name])[name]
 
 
 def _suffixed(lower: str, name: str) -> list[str]:

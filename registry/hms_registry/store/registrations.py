@@ -50,21 +50,27 @@ class SqlRegistrations:
         self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None
     ) -> list[Registered]:
         """Add or update. Of one address described twice in a batch, the last holds and the first is answered for."""
-        last = {each.ref.address: each for each in described}
-        restated = self._keep({address: each for address, each in (manifests or {}).items() if address in last})
-        drafts = self._drafts(list(last.values()), restated=restated)
+        keys = [str(each.ref.address) for each in described]
+        last = dict(zip(keys, described, strict=True))
+        beside = (
+            {key: manifests[each.ref.address] for key, each in last.items() if each.ref.address in manifests}
+            if manifests
+            else {}
+        )
+        restated = self._keep(beside)
+        drafts = self._drafts(last, restated=restated)
         changed = [each for each in drafts.values() if each.outcome != "unchanged"]
         if changed:
             write_drafts(self._session, changed)
         results: list[Registered] = []
-        seen: set[Address] = set()
-        for address in (each.ref.address for each in described):
-            result = drafts[address].result
-            if address in seen:
+        seen: set[str] = set()
+        for key in keys:
+            result = drafts[key].result
+            if key in seen:
                 result = Registered(
-                    dataset_id=result.dataset_id, address=address, outcome="unchanged", version=result.version
+                    dataset_id=result.dataset_id, address=result.address, outcome="unchanged", version=result.version
                 )
-            seen.add(address)
+            seen.add(key)
             results.append(result)
         return results
 
@@ -105,14 +111,14 @@ class SqlRegistrations:
             keeps_state=is_restated,
         )
         if each.outcome != "unchanged":
-            self._keep({address: manifest})
+            self._keep({row.address: manifest})
             write_drafts(session, [each])
         return each.result
 
-    def _keep(self, manifests: Mapping[Address, Manifest]) -> set[str]:
+    def _keep(self, manifests: Mapping[str, Manifest]) -> set[str]:
         """Keep manifests for their addresses; returns those of which another was kept, or none."""
         session, table = self._session, tables.manifests
-        stated = {str(address): dump_manifest(manifest) for address, manifest in manifests.items()}
+        stated = {address: dump_manifest(manifest) for address, manifest in manifests.items()}
         if not stated:
             return set()
         among = session.dialect.among(table.c.address, stated)
@@ -160,21 +166,20 @@ class SqlRegistrations:
             ids = [DatasetId(row.id) for row in self._session.read(select(_datasets.c.id))]
         return len(refresh(self._session, list(ids), mentions=mentions))
 
-    def _drafts(self, described: Sequence[DescribedDataset], *, restated: Collection[str]) -> dict[Address, Draft]:
-        """Compare what is described with what is there. Three statements."""
-        session, among = self._session, self._session.dialect.among
-        keys = {str(each.ref.address): each for each in described}
+    def _drafts(self, described: Mapping[str, DescribedDataset], *, restated: Collection[str]) -> dict[str, Draft]:
+        """Compare what is described with what is there, by address. Three statements."""
+        session, among, keys = self._session, self._session.dialect.among, described
         rows = {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, keys)))}
         table = tables.manifests
         kept = session.read(select(table.c.address, table.c.document).where(among(table.c.address, keys)))
         manifests = {row.address: parse_manifest(row.document) for row in kept}
-        sources = load_sources(session, *{each.ref.address.source for each in described}) if keys else {}
+        sources = load_sources(session, *{each.ref.address.source for each in described.values()}) if keys else {}
         drafts = {}
-        for key, each in keys.items():
+        for key, each in described.items():
             address = each.ref.address
             if address.source not in sources:
                 raise SourceNotFound(f"no source is named {address.source!r}", hint="describe it in sources.yml")
-            drafts[address] = draft(
+            drafts[key] = draft(
                 each,
                 rows.get(key),
                 key=key,

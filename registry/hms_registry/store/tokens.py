@@ -16,6 +16,8 @@ from hms_registry.store.codec import bindable
 SEPARATOR: Final = "\ue000"
 """A token that no text has: stands between texts of one entry, so that no phrase runs over two of them."""
 
+_BETWEEN: Final = f" {SEPARATOR} "
+
 MAX_TEXT: Final = 200_000
 """Characters of one text that can be searched for: PostgreSQL holds about a megabyte of tokens a row."""
 
@@ -33,6 +35,11 @@ def searchable(text: str) -> str:
 
 def apart(texts: Iterable[str]) -> Iterator[str]:
     """Join searchable texts into entries, so that no phrase is found over two of them."""
+    texts = [text for text in texts if text]
+    whole = _BETWEEN.join(texts)
+    if len(whole) <= MAX_TEXT:  # as nearly all are
+        yield from [whole] if whole else ()
+        return
     words: list[str] = []
     length = 0
     for text in texts:
@@ -40,8 +47,6 @@ def apart(texts: Iterable[str]) -> Iterator[str]:
             yield " ".join(words)
             words, length = [], 0
         words += [SEPARATOR, text] if length else [text]
-        if not text:
-            words.pop()  # two spaces would be an empty token between them
         length += len(text) + 3
     if length:
         yield " ".join(words)

@@ -13,13 +13,11 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     ColumnElement,
     Connection,
     Engine,
     FromClause,
     Table,
-    Text,
     any_,
     bindparam,
     create_engine,
@@ -28,6 +26,7 @@ from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.pool import QueuePool
 
 from hms_registry.errors import CatalogueError, SettingsInvalid
+from hms_registry.store.codec import is_bindable
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.postgresql import failures, searching
 from hms_registry.store.postgresql.location import STATEMENT_S, Location
@@ -101,11 +100,14 @@ class Postgresql:
         connection = _Connection.connect(
             make_conninfo(**self._location.parameters), autocommit=True
         )  # `begin` says how
-        encoding = connection.info.parameter_status("server_encoding")
-        if encoding != "UTF8" or connection.info.server_version < _OLDEST * 10_000:
+        encoding, version = (
+            connection.info.parameter_status("server_encoding"),
+            connection.info.server_version // 10_000,
+        )
+        if encoding != "UTF8" or version < _OLDEST:
             connection.close()
             raise SettingsInvalid(
-                f"{self} is of PostgreSQL {connection.info.server_version // 10_000} in {encoding}",
+                f"{self} is of PostgreSQL {version} in {encoding}",
                 hint=f"name a database in UTF8 on PostgreSQL {_OLDEST} or later",
             )
         return connection
@@ -126,9 +128,8 @@ class Postgresql:
 
     def among(self, column: ColumnElement[object], values: Iterable[str] | Iterable[int]) -> ColumnElement[bool]:
         """One array."""
-        listed = sorted(values)
-        kind = Text if listed and isinstance(listed[0], str) else BigInteger
-        return column == any_(bindparam(None, listed, type_=ARRAY(kind), unique=True))
+        there = sorted(each for each in values if not isinstance(each, str) or is_bindable(each))
+        return column == any_(bindparam(None, there, type_=ARRAY(column.type), unique=True))
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]

@@ -64,6 +64,8 @@ class Location:
             ) from None
         if not stated.get("dbname"):
             raise SettingsInvalid("the catalogue's URL names no database", hint=_HINT)
+        if not all(port.isascii() and port.isdecimal() for port in stated.get("port", "5432").split(",")):
+            raise SettingsInvalid("the catalogue's URL names a port that is no number", hint=_HINT)
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         ours = {"options": f"{settings} {stated.get('options', '')}".rstrip(), "client_encoding": "UTF8"}
         return cls({**_LIKE_OURS, **stated, **ours})

@@ -1,0 +1,61 @@
+"""`python -m bench.peers [NAME ...] [--quick]`: DataHub's crawler beside ours, and what each lost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.figures import laid_out
+from bench.peers import beside, losing
+from bench.peers.datahub import VERSION, DataHub
+from bench.servers import Servers
+from bench.stores import Workshop
+from bench.venvs import NotInstalled
+
+PARTS: dict[str, Callable[[Workshop, DataHub, bool], Iterator[beside.Beside]]] = {
+    "postgres": beside.postgres,
+    "s3": beside.s3,
+}
+LOSSES: dict[str, Callable[[Workshop, DataHub], Iterator[str]]] = {
+    "postgres-losses": losing.postgres,
+    "s3-losses": losing.s3,
+}
+
+
+def main() -> int:
+    """Run what was named, or all; 0 = both sides ran."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    names = [*PARTS, *LOSSES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}; none = all")
+    parser.add_argument("--quick", action="store_true", help="leave the stores of 10,000 out")
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.names) - set(names))
+    if unknown:
+        parser.error(f"there is no {unknown[0]}: choose from {', '.join(names)}")
+    rows, said = [beside.COLUMNS], []
+    with tempfile.TemporaryDirectory(prefix="hms-dta-peers-") as folder, ExitStack() as exits:
+        workshop = Workshop(Path(folder), Servers(exits))
+        try:
+            datahub = DataHub.in_cache(Path(folder) / "datahub")
+        except NotInstalled as error:
+            print(error, file=sys.stderr)
+            return 1
+        for name in asked.names or names:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            if name in PARTS:
+                rows += (each.cells() for each in PARTS[name](workshop, datahub, asked.quick))
+            else:
+                said += [*LOSSES[name](workshop, datahub), ""]
+    if len(rows) > 1:
+        print(f"HMS-DTA beside DataHub {VERSION}; load {os.getloadavg()[0]:.1f}\n\n{laid_out(rows)}\n")
+    print("\n".join(said))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""settings.yml: what of a registry itself is not as it is by default; today, where its catalogue lies.
+
+    catalogue:
+      url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
+      password_file: /run/secrets/catalogue                          # in place of the reference
+
+The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from hms_registry.errors import SettingsInvalid
+from hms_registry.services.secret_references import has_bad_reference, holds_secret, resolve_secrets
+from hms_registry.services.sources_file import absolute_url
+from hms_registry.services.yaml_file import Fields, read_fields
+
+VARIABLE = "HMS_DTA_CATALOGUE"
+_WHOLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
+_HINT = "e.g. url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms"
+
+
+def catalogue_url(home: Path, environ: Mapping[str, str]) -> str:
+    """Return where the catalogue of a home folder lies, with its secret; it is held in memory only.
+
+    Raises:
+        SettingsInvalid: with file, line and field of the first mistake, and the next step; never with a secret.
+    """
+    if environ.get(VARIABLE):
+        return absolute_url(environ[VARIABLE], folder=home)
+    stated = _stated(home / "settings.yml")
+    if stated is None:
+        return f"sqlite:///{home}/.hms-dta/catalogue.db"
+    url = stated.required("url", hint=_HINT)
+    _check(stated, url)
+    if not _WHOLE.match(url):
+        # What a reference stands for is one part of the URL, whatever it holds.
+        environ = {name: quote(value, safe="") for name, value in environ.items()}
+    return absolute_url(_with_password(resolve_secrets(url, environ), stated, home=home), folder=home)
+
+
+def _stated(path: Path) -> Fields | None:
+    if not path.exists():
+        return None
+    top = read_fields(path)
+    top.only(("catalogue",))
+    fields = top.fields("catalogue", hint=_HINT)
+    if fields is not None:
+        fields.only(("url", "password_file"))
+    return fields
+
+
+def _check(fields: Fields, url: str) -> None:
+    line = fields.line("url")
+    if has_bad_reference(url):
+        raise fields.wrong(line, "url", "a ${ in it is not a reference", hint="write ${NAME}, letters and _")
+    if holds_secret(url):
+        hint = "refer to it, e.g. ${CATALOGUE_PASSWORD}, or name a password_file"
+        raise fields.wrong(line, "url", "it holds a secret in plain text", hint=hint)
+
+
+def _with_password(url: str, fields: Fields, *, home: Path) -> str:
+    named = fields.text("password_file")
+    if named is None:
+        return url
+    try:
+        password = (home / named).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        fact = "the file that it names cannot be read as text"
+        raise fields.wrong(
+            fields.line("password_file"), "password_file", fact, hint="check the path and its rights"
+        ) from None
+    if not password:
+        raise SettingsInvalid("the password_file of the catalogue is empty", hint="put the password into it")
+    return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
