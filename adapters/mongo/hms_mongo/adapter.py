@@ -18,7 +18,7 @@ from hms_mongo.scanning import plan_find
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
-from hms_registry.errors import CredentialsRejected, SettingsInvalid
+from hms_registry.errors import CredentialsRejected, SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewOrigins
 
 _CALL_S = 300.0
@@ -41,6 +41,7 @@ class MongoAdapter:
         self._config = config
         self._client = Client(config)
         self._looks: OrderedDict[Address, Look] = OrderedDict()
+        self._broken: SourceError | None = None
 
     def check(self) -> None:
         """Connect, log in, and list what there is."""
@@ -51,6 +52,7 @@ class MongoAdapter:
 
     def stamp(self, scope: Scope) -> Stamp | None:
         """Say that it cannot tell: a document may change the shape of its collection, and nothing records that."""
+        self._broken = None
         until = time.monotonic() + scope.deadline_s
         list_databases(self._client, scope, until=until)
         if self._config.database:
@@ -59,26 +61,18 @@ class MongoAdapter:
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
         """List database by database, and look at each collection that is wanted."""
-        until = time.monotonic() + scope.deadline_s
-        databases, are_all = list_databases(self._client, scope, until=until)
-        is_complete = True
-        for database in databases:
-            try:
-                listed, ignored = list_collections(self._client, database, until=until)
-            except CredentialsRejected as error:
-                if len(databases) == 1:
-                    raise
-                is_complete = False
-                yield Failure(subject=f"database {database}", reason=error.message)
-                continue
-            for each in listed:
-                yield self._discovered(each, scope, until=until)
-            yield ContainerListed(schema=database, is_complete=True, ignored=ignored)
-        if are_all:
-            yield ContainerListed(schema="", is_complete=is_complete)
+        self._broken = None
+        try:
+            yield from self._listing(scope)
+        except SourceError as error:
+            # Whoever asks on, batch by batch, is told at once instead of waiting for a dead server each time.
+            self._broken = error
+            raise
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Describe what is still there: one command a database, and a look at what was not looked at before."""
+        if self._broken is not None:
+            raise self._broken
         until = time.monotonic() + _CALL_S
         known: dict[tuple[str, str], Listed] = {}
         for database in dict.fromkeys(ref.address.schema for ref in refs):
@@ -89,6 +83,8 @@ class MongoAdapter:
 
     def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewOrigins]:
         """Yield what the pipelines of views say."""
+        if self._broken is not None:
+            raise self._broken
         until = time.monotonic() + _CALL_S
         known: dict[str, dict[str, Listed]] = {}
         for ref in refs:
@@ -119,7 +115,27 @@ class MongoAdapter:
     def close(self) -> None:
         """Hang up."""
         self._looks.clear()
+        self._broken = None
         self._client.close()
+
+    def _listing(self, scope: Scope) -> Iterator[Discovery]:
+        until = time.monotonic() + scope.deadline_s
+        databases, are_all = list_databases(self._client, scope, until=until)
+        is_complete = True
+        for database in databases:
+            try:
+                listed, ignored = list_collections(self._client, database, until=until)
+            except CredentialsRejected as error:
+                if len(databases) == 1:
+                    raise
+                is_complete = False
+                yield Failure(subject=f"database {database}", reason=error.message)
+                continue
+            for each in listed:
+                yield self._discovered(each, scope, until=until)
+            yield ContainerListed(schema=database, is_complete=True, ignored=ignored)
+        if are_all:
+            yield ContainerListed(schema="", is_complete=is_complete)
 
     def _discovered(self, listed: Listed, scope: Scope, *, until: float) -> Discovery:
         try:
