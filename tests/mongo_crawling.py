@@ -30,10 +30,11 @@ class Registry:
 
     catalogue: Catalogue
 
-    def crawl(self, url: str, **options: str) -> Report:
+    def crawl(self, url: str, *, include: str = "", **options: str) -> Report:
         """Crawl the server at a URL as source `src`."""
+        wanted = (include,) if include else ()
         (report,) = crawl_all(
-            [Source(name="src", kind="mongo", url="mongodb://db.example/", options=options)],
+            [Source(name="src", kind="mongo", url="mongodb://db.example/", options=options, include=wanted)],
             open_adapter=lambda _source: adapter_of(url, **options),
             catalogue=self.catalogue,
             clock=lambda: datetime.now(UTC),

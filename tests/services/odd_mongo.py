@@ -136,7 +136,7 @@ class OddMongo:
     def _cursor(self, name: str, documents: Sequence[bytes], asked: Command, *, loops: bool = False) -> Command:
         most = asked.get("batchSize", 101)
         first, rest = list(documents[:most]), list(documents[most:])
-        number = next(self._numbers) if rest or loops else 0
+        number = next(self._numbers) if (rest and not asked.get("singleBatch")) or loops else 0
         if number:
             self._cursors[number] = (name, first if loops else rest, loops)
         return {"ok": 1, "cursor": {"id": Int64(number), "ns": f"db.{name}", "firstBatch": _raw(first)}}

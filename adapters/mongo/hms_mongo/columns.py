@@ -100,6 +100,8 @@ class Columns:
         return pa.struct([pa.field(name, self._settle((*path, name), each)) for name, each in fields.items()])
 
     def _tell_kinds(self, path: _Path, shape: Shape) -> None:
+        if len(shape.kinds) < 2 and not shape.declared:
+            return
         kinds = {kind: count for kind, count in shape.kinds.items() if kind != "null"}
         where = str(ColumnPath(path))
         unstated = sorted(kinds.keys() - shape.declared) if shape.declared - {"null"} else []

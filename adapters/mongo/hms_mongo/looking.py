@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -55,10 +55,14 @@ class Look:
     def stamp(self) -> Stamp:
         """A hash of all that a description is made of, but for counts and shares, which move with every write."""
         told = (
-            _RULES, self.listed.kind, self.listed.uuid, self.is_readable, json_util.dumps(self.listed.options),
-            json_util.dumps(self.indexes), self.shape.outline(), self.is_cut,
+            _RULES, self.listed.kind, self.listed.uuid, self.is_readable, _text(self.listed.options),
+            _text(self.indexes), self.shape.outline(), self.is_cut,
         )  # fmt: skip
         return Stamp(hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()[:32])
+
+
+def _text(told: Mapping[str, object] | Sequence[object]) -> str:
+    return json_util.dumps(told) if told else ""
 
 
 def look_at(client: Client, listed: Listed, *, until: float) -> Look:

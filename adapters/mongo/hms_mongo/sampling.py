@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import cast
 
-import bson
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
@@ -24,77 +21,58 @@ POINTS = 3
 _FEWEST_WITH_POINTS = 20
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What was read. *is_cut*: the bound of bytes ended it before the one of documents."""
 
     documents: list[Document]
-    size: int = 0
     is_cut: bool = False
 
 
 def take_sample(
     client: Client, listed: Listed, *, count: int | None, mean_size: int, bounds: Bounds, until: float
 ) -> Sample:
-    """Read documents within *bounds*.
+    """Read documents within *bounds*: one command each for the ends and the points, each with one answer.
 
     Args:
         count: documents in all, by the collection's metadata; None = not known, as for a view.
-        mean_size: bytes of a document, likewise; it bounds how many come at once.
+        mean_size: bytes of a document, likewise; it bounds how many are asked for. Where it misleads, the server
+            ends an answer at 16 MB.
 
     Raises:
         SourceUnreachable, CredentialsRejected
     """
-    reading = _Reading(client, listed, mean_size=mean_size, bounds=bounds, until=until)
-    most = bounds.documents
+    most = min(bounds.documents, max(1, bounds.size // max(mean_size, 1)))
+    is_cut = most < min(bounds.documents, bounds.documents if count is None else count)
+
+    def found(query: Document, *, direction: int, limit: int) -> list[Document]:
+        command: Document = {"find": listed.name, "filter": query, "limit": limit, "batchSize": limit}
+        command |= {"sort": {"_id": direction}} if direction else {}
+        return _answer(client, listed, {**command, "singleBatch": True}, limit, seconds=bounds.seconds, until=until)
+
     if count is None or listed.kind != "collection":
-        return reading.found({}, direction=0, most=most)
-    if count <= most:
-        return reading.found({}, direction=1, most=most)
+        return Sample(found({}, direction=0, limit=most), is_cut)
     point_most = most // 10 if most >= _FEWEST_WITH_POINTS else 0
-    ends = (most - POINTS * point_most) // 2
-    reading.found({}, direction=1, most=most - POINTS * point_most - ends)
-    head = list(reading.sample.documents)
-    reading.found({}, direction=-1, most=ends)
-    tail = reading.sample.documents[len(head) :]
-    if point_most and head and tail:
-        for point in points(head[-1].get("_id"), tail[-1].get("_id")):
-            reading.found({"_id": {"$gte": point}}, direction=1, most=point_most)
-    return reading.sample
+    tail_most = (most - POINTS * point_most) // 2
+    if count <= most or not tail_most:
+        return Sample(found({}, direction=1, limit=most), is_cut)
+    documents = found({}, direction=1, limit=most - POINTS * point_most - tail_most)
+    tail = found({}, direction=-1, limit=tail_most)
+    for point in points(documents[-1].get("_id"), tail[-1].get("_id")) if point_most and documents and tail else []:
+        documents += found({"_id": {"$gte": point}}, direction=1, limit=point_most)
+    return Sample(documents + tail, is_cut)
 
 
-class _Reading:
-    """One collection, read by several short queries under one bound of bytes."""
-
-    def __init__(self, client: Client, listed: Listed, *, mean_size: int, bounds: Bounds, until: float) -> None:
-        self._client = client
-        self._listed = listed
-        self._bounds = bounds
-        self._until = until
-        self._at_once = max(1, bounds.size // max(mean_size, 1))
-        self.sample = Sample([])
-
-    def found(self, query: Document, *, direction: int, most: int) -> Sample:
-        """Add up to *most* documents of a query, by ascending or descending `_id`, or (0) as they come."""
-        sample = self.sample
-        if most < 1 or sample.is_cut:
-            return sample
-        with self._client.asking(until=self._until, seconds=self._bounds.seconds):
-            collection = self._client.collection(self._listed.database, self._listed.name)
-            cursor = collection.find_raw_batches(query, limit=most, batch_size=min(most, self._at_once))
-            with cursor.sort("_id", direction) if direction else cursor:
-                left = most
-                for batch in cursor:
-                    raw = cast(bytes, batch)
-                    # A server that gives more than it was asked for is not believed.
-                    documents = list(islice(bson.decode_all(raw, CODEC), left)) if raw else []
-                    sample.documents += documents
-                    sample.size += len(raw)
-                    left -= len(documents)
-                    sample.is_cut = sample.size >= self._bounds.size
-                    if sample.is_cut or left < 1:
-                        break
-        return sample
+def _answer(
+    client: Client, listed: Listed, command: Document, limit: int, *, seconds: float, until: float
+) -> list[Document]:
+    with client.asking(until=until, seconds=seconds):
+        database = client.database(listed.database)
+        answer = database.command(command, codec_options=CODEC, read_preference=database.read_preference)
+    cursor = answer.get("cursor")
+    batch = cursor.get("firstBatch") if isinstance(cursor, dict) else None
+    # A server that gives more than it was asked for is not believed.
+    return batch[:limit] if isinstance(batch, list) else []
 
 
 def points(lowest: object, highest: object) -> Sequence[object]:
