@@ -73,16 +73,27 @@ def read_pieces(
     for piece in pieces:
         if left == 0:
             return
-        for raw in _read(piece, request, exact, options, limit=left):
+        for raw in _verified(piece, _read(piece, request, exact, options, limit=left)):
             stop.check(piece.name)
             batch = matching(shape(raw, request.schema, piece, has_one_schema=has_one_schema), exact)
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= batch.num_rows
+                if left == 0:
+                    piece.verify(None)
             if batch.num_rows:
                 yield batch
             if left == 0:
                 return
+
+
+def _verified(piece: Piece, batches: Batches) -> Batches:
+    try:
+        yield from batches
+    except ScanFailed as error:
+        piece.verify(error)
+        raise
+    piece.verify(None)
 
 
 def _read(
