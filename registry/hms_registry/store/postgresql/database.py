@@ -97,10 +97,10 @@ class Postgresql:
         return engine
 
     def _connect(self) -> psycopg.Connection:
-        connection = _Connection.connect(
-            make_conninfo(**self._location.parameters), autocommit=True
-        )  # `begin` says how
-        encoding, version = connection.info.parameter_status("server_encoding"), connection.info.server_version // 10_000
+        # autocommit: psycopg begins nothing by itself, `begin` does
+        connection = _Connection.connect(make_conninfo(**self._location.parameters), autocommit=True)
+        encoding = connection.info.parameter_status("server_encoding")
+        version = connection.info.server_version // 10_000
         if encoding != "UTF8" or version < _OLDEST:
             connection.close()
             raise SettingsInvalid(
