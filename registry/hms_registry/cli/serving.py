@@ -18,7 +18,7 @@ _SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(serve)
+    app.command(short_help="Serve the registry over HTTP.")(serve)
     app.add_typer(token, name="token")
 
 
