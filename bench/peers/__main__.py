@@ -36,7 +36,8 @@ def main() -> int:
     unknown = sorted(set(asked.names) - set(names))
     if unknown:
         parser.error(f"there is no {unknown[0]}: choose from {', '.join(names)}")
-    rows, said = [beside.COLUMNS], []
+    rows: list[tuple[str, ...]] = [beside.COLUMNS]
+    said: list[str] = []
     with open_workshop() as workshop:
         try:
             datahub = DataHub.in_cache(workshop.folder / "datahub")
