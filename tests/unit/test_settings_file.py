@@ -78,7 +78,7 @@ def test_a_relative_file_starts_at_the_home(tmp_path: Path) -> None:
             "settings.yml:2: catalogue.url: a ${ in it is not a reference",
         ),
         (
-            f"catalogue:\n  url: postgresql://a@b/c\n  password_file: c4nary\n",
+            "catalogue:\n  url: postgresql://a@b/c\n  password_file: c4nary\n",
             "settings.yml:3: catalogue.password_file: the file that it names cannot be read as text",
         ),
         ("catalogue: {url: 'postgresql://a:${UNSET}@b/c'}\n", "the environment variable UNSET is not set"),
