@@ -1,22 +1,19 @@
-"""`python -m bench [NAME ...] [--json]`: run the figures, print one table."""
+"""`python -m bench [NAME ...] [--json|--markdown]`: run the figures, print one table."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from pathlib import Path
 
 from bench import crawls, federated, joins, lists, postgres, s3, starts
 from bench.figures import Figure, Unequal, table
-from bench.servers import Servers
-from bench.stores import Workshop
+from bench.stores import Workshop, open_workshop
+from bench.timing import machine
+from services.running import ServiceFailed, ServiceMissing
 
 BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "help": starts.help_text,
@@ -49,14 +46,14 @@ def main() -> int:
     names = f"one of {', '.join(known)}; none = all but {', '.join(NIGHTLY)}"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--markdown", action="store_true", help="print the table as the README shows it")
     asked = parser.parse_args()
     unknown = sorted(set(asked.names) - known.keys())
     if unknown:
         parser.error(f"there is no {unknown[0]}: choose from {', '.join(known)}")
     start = time.monotonic()
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="hms-dta-bench-") as folder, ExitStack() as exits:
-        workshop = Workshop(Path(folder), Servers(exits))
+    with open_workshop() as workshop:
         for name in asked.names or BENCHES:
             print(f"{name} ...", file=sys.stderr, flush=True)
             try:
@@ -64,17 +61,17 @@ def main() -> int:
             except Unequal as error:
                 print(f"{name}: the answers differ: {error}", file=sys.stderr)
                 return 1
+            except (ServiceMissing, ServiceFailed) as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return 1
     seconds = time.monotonic() - start
     if asked.json:
-        print(json.dumps({"machine": _machine(), "seconds": seconds, "figures": [f.as_dict() for f in figures]}))
+        print(json.dumps({"machine": machine(), "seconds": seconds, "figures": [f.as_dict() for f in figures]}))
     else:
         missed = sum(figure.verdict == "missed" for figure in figures)
-        print(f"{_machine()}; load {os.getloadavg()[0]:.1f}; {seconds:.0f} s; {missed} missed\n\n{table(figures)}")
+        rows = table(figures, is_markdown=asked.markdown)
+        print(f"{machine()}; load {os.getloadavg()[0]:.1f}; {seconds:.0f} s; {missed} missed\n\n{rows}")
     return 0
-
-
-def _machine() -> str:
-    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

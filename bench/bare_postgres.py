@@ -80,7 +80,7 @@ def moment(database: Database) -> Rows:
 def known(relations: Rows, columns: Rows, keys: Rows) -> dict[tuple[str, str], Known]:
     """Tell what the rows say of each relation: owner, comment, primary key, columns with exact types."""
     named: dict[object, dict[object, tuple[str, str, bool, str]]] = defaultdict(dict)
-    for oid, number, name, spelled, is_never_null, comment in sorted(columns, key=lambda row: row[:2]):  # type: ignore[arg-type, return-value]
+    for oid, number, name, spelled, is_never_null, comment in sorted(columns, key=lambda row: row[:2]):
         named[oid][number] = (str(name), str(spelled), not is_never_null, str(comment or ""))
     primary: dict[object, tuple[str, ...]] = {}
     for oid, kind, numbers, _, _ in keys:

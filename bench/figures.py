@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-COLUMNS = ("figure", "what", "ours", "the limit", "ratio", "target", "")
+COLUMNS = ("figure", "what", "ours", "the limit", "ratio", "target", "", "")
 
 
 class Unequal(Exception):
@@ -65,8 +65,8 @@ class Figure:
         """Return the line of the table."""
         ratio = f"{self.ours / self.limit:.2f}x" if self.limit else ""
         limit = f"{self.limit:,.1f} {self.unit}" if self.limit else ""
-        what = f"{self.what} ({self.note})" if self.note else self.what
-        return (self.name, what, f"{self.ours:,.1f} {self.unit}", limit, ratio, self.target, self.verdict)
+        ours = f"{self.ours:,.1f} {self.unit}"
+        return (self.name, self.what, ours, limit, ratio, self.target, self.verdict, self.note)
 
     def as_dict(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -84,9 +84,10 @@ class Figure:
         }
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Lay the figures out as one table of plain text."""
-    return laid_out([COLUMNS, *(figure.cells() for figure in figures)])
+def table(figures: Sequence[Figure], *, is_markdown: bool = False) -> str:
+    """Lay the figures out as one table."""
+    rows = [COLUMNS, *(figure.cells() for figure in figures)]
+    return in_markdown(rows) if is_markdown else laid_out(rows)
 
 
 def laid_out(rows: Sequence[Sequence[str]]) -> str:
@@ -94,4 +95,11 @@ def laid_out(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "-" * max(map(len, lines)))
+    return "\n".join(lines)
+
+
+def in_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows of cells out as a table of Markdown, as the README shows it."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from bench.stores import LARGE, Workshop
 from bench.timing import interleaved, timed
 
 FEW = 200
-_RUNS = {FEW: 7, LARGE: 3}
+_RUNS = {FEW: 7, LARGE: 2}
 
 
 def first_crawl(workshop: Workshop) -> Iterator[Figure]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from services import postgres, seaweedfs
 from services.fixtures import service_folder
 from services.postgres import Database, PostgresServer
+from services.running import ServiceMissing
 from services.seaweedfs import Bucket, SeaweedServer
 
 READER = "reader"
@@ -35,7 +36,11 @@ class Servers:
 
     @cached_property
     def postgres(self) -> PostgresServer:
-        """PostgreSQL, counting statements where its contrib modules are installed."""
+        """PostgreSQL, which counts its statements.
+
+        Raises:
+            ServiceMissing, ServiceFailed
+        """
         os.environ.update(_PASSWORDS)
         folder = self.exits.enter_context(service_folder("bench-postgres"))
         server = postgres.start(folder)
@@ -43,6 +48,9 @@ class Servers:
         server.role(READER)
         with Database(name="postgres", port=server.port).connect() as session:
             session.execute(f"GRANT pg_read_all_data TO {READER}".encode())
+            (loaded,) = session.execute("SELECT current_setting('shared_preload_libraries')").fetchone() or ("",)
+            if "pg_stat_statements" not in loaded:
+                raise ServiceMissing("PostgreSQL's pg_stat_statements is not there: apt-get install postgresql-contrib")
             session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         return server
 

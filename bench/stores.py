@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +90,14 @@ class Workshop:
             (fill_files if kind == "files" else fill_tables)(home, size)
             self._crawls[kind, size] = _first_crawl(home)
         return self._crawls[kind, size]
+
+
+@contextmanager
+def open_workshop() -> Iterator[Workshop]:
+    """Yield an empty one; when it ends, however it ends, its servers end and its files are gone."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with tempfile.TemporaryDirectory(prefix="hms-dta-bench-") as folder, ExitStack() as exits:
+        yield Workshop(Path(folder), Servers(exits))
 
 
 def _first_crawl(home: Path) -> FirstCrawl:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -76,6 +77,11 @@ def interleaved(
 def cpu_now_ms() -> float:
     """What this process and the children that ended have had of the processors."""
     return sum(os.times()[:4]) * 1000
+
+
+def machine() -> str:
+    """What it ran on, for a person."""
+    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 def hms_dta(*words: str) -> list[str]:

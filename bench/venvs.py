@@ -29,7 +29,7 @@ def installed(name: str, *requirements: str) -> Path:
     print(f"installing {', '.join(requirements)} ...", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
-    pip = [programs / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]
+    pip = [str(programs / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements]
     said = subprocess.run(["nice", *pip], capture_output=True, encoding="utf-8", check=False)
     if said.returncode != 0:
         raise NotInstalled(f"pip could not install {wanted}: {said.stderr[-500:]}")

@@ -3,9 +3,10 @@
     python examples/real_stores.py HOME
 
 puts the demo's data there, makes HOME a registry's home over it, crawls, and puts the policy in force. It may be run
-again: what is loaded stays. The environment says where the stores are, and who may write there:
+again: what is loaded, and the files of the home, stay as they are. The environment says where the stores are, and who
+may write there:
 
-    DEMO_POSTGRES      postgresql://ADMIN:PASSWORD@HOST:PORT/DATABASE, of somebody who may make a role and schemas
+    DEMO_POSTGRES      how libpq is told of a database, and of somebody who may make a role and schemas there
     DEMO_S3            the URL of an S3 server
     DEMO_BUCKET        a bucket of it, which is made if it is not there
     DEMO_S3_KEY        whose key may write there, and
@@ -16,6 +17,8 @@ and who only reads there, as the home's sources.yml will ask for it:
     LAKE_PASSWORD      of the role that this script makes in PostgreSQL
     CDC_ACCESS_KEY     of an account that may list and read the bucket
     CDC_SECRET_KEY
+
+With DEMO_CATALOGUE, a URL as settings.yml takes it, the catalogue lies there and not in HOME.
 """
 
 from __future__ import annotations
@@ -72,9 +75,16 @@ def main(home: Path, env: Mapping[str, str]) -> None:
         load_lake(env["DEMO_POSTGRES"], env["LAKE_PASSWORD"], passages=Path(made) / "passages_synthetic")
         load_cdc(env, database=Path(made) / "cdc.db")
     home.mkdir(parents=True, exist_ok=True)
-    told = SOURCES.format(reader=READER, lake=lake, bucket=env["DEMO_BUCKET"], endpoint=env["DEMO_S3"])
-    (home / "sources.yml").write_text(told, encoding="utf-8")
-    shutil.copytree(HERE / "policies", home / "policies", dirs_exist_ok=True)
+    files = {
+        "sources.yml": SOURCES.format(reader=READER, lake=lake, bucket=env["DEMO_BUCKET"], endpoint=env["DEMO_S3"])
+    }
+    if env.get("DEMO_CATALOGUE"):
+        files["settings.yml"] = f"catalogue: {{url: '{env['DEMO_CATALOGUE']}'}}\n"
+    for name, told in files.items():
+        if not (home / name).exists():
+            (home / name).write_text(told, encoding="utf-8")
+    if not (home / "policies").exists():
+        shutil.copytree(HERE / "policies", home / "policies")
     manifests = list(write_manifests(home / "manifests", lake=lake))
     for words in (["init"], ["crawl"], *(["ingest", str(path)] for path in manifests), ["policy", "publish"]):
         hms(home, *words)
@@ -98,6 +108,8 @@ def load_lake(url: str, password: str, *, passages: Path) -> None:
         verb = sql.SQL("ALTER" if known else "CREATE")
         role = sql.Identifier(READER)
         store.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password)))
+        database = sql.Identifier(store.info.dbname)
+        store.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
         for schema in sorted({name.partition("/")[0] for name in (*LAKE, "seaway/")}):
             store.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
             grant = sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}")

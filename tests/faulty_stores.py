@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +17,7 @@ from command import Done, hms
 from hms_registry.bootstrap import Registry
 from services.postgres import PASSWORD, Database
 from services.seaweedfs import SECRET, Bucket
-from services.tcp_proxy import READY, STATUS, Proxy, tcp_proxy
+from services.tcp_proxy import READY, STATUS, Fault, Proxy, tcp_proxy
 
 WHO = "role:steward"
 SECRETS = (PASSWORD, quote(PASSWORD, safe=""), SECRET, quote(SECRET, safe=""))
@@ -31,7 +33,17 @@ class Home:
     postgres: Proxy
     s3: Proxy
 
-    def crawl(self, *sources: str) -> dict[str, Mapping[str, object]]:
+    def empty(self) -> None:
+        """Start anew: empty stores that nothing is wrong with, and a catalogue that knows the policy only."""
+        for proxy in (self.postgres, self.s3):
+            proxy.revive(Fault())
+        self.database.reset()
+        listed = self.bucket.client.list_objects_v2(Bucket=self.bucket.name).get("Contents", [])
+        self.bucket.delete(*(each["Key"] for each in listed))
+        shutil.rmtree(self.path / ".hms-dta")
+        shutil.copytree(self.path / "fresh", self.path / ".hms-dta")
+
+    def crawl(self, *sources: str) -> dict[str, Mapping[str, Any]]:
         """Crawl, and return the report of each source; what was printed tells no secret."""
         done = self.told("crawl", *sources, "--json")
         assert done.code in (0, 10), done
@@ -92,4 +104,5 @@ def faulty_stores(path: Path, *, database: Database, bucket: Bucket, user: str =
             (path / "sources.yml").write_text(json.dumps({"sources": described}))
             for words in (["init"], ["policy", "publish"]):
                 assert hms(path, *words).code == 0
+            shutil.copytree(path / ".hms-dta", path / "fresh")
             yield home

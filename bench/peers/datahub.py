@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.peers.told import Told
 from bench.servers import READER, key_variable
@@ -89,7 +90,7 @@ def _told(records: list[dict[str, object]]) -> Told:
     return Told(datasets=datasets, foreign_keys=foreign_keys, view_columns=view_columns)
 
 
-def _aspects(records: list[dict[str, object]]) -> Iterator[tuple[str, str, dict]]:
+def _aspects(records: list[dict[str, object]]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (urn, name, content) of the aspects of datasets, of both forms in which they are written."""
     for record in records:
         if record.get("entityType") == "dataset":

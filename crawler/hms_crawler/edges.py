@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from hms_crawler.guard import guarded
 from hms_registry.domain.crawls import Failure
@@ -18,8 +19,13 @@ from hms_registry.domain.datasets import (
 )
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, SourceError, SourceUnreachable
+<<<<<<< HEAD
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition, ViewOrigins
 from hms_registry.ports.catalogue import Catalogue, EdgeSet, Registered, UnitOfWork
+=======
+from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
+from hms_registry.ports.catalogue import Catalogue, EdgeSet, Known, Registered, UnitOfWork
+>>>>>>> main
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
 from hms_registry.services.lineage.stated import edges_of_origins
 
@@ -80,21 +86,24 @@ class EdgePass:
         """Write the edges of views and foreign keys; return how many rows that took. Equal edges take none."""
         written = 0
         keyed = list({**(self._registered(catalogue) if self.owes else {}), **self.keyed}.items())
+        if not keyed and not self.views:
+            return 0
+        with catalogue.unit() as uow:
+            known = uow.registrations.known(self.source)
         for start in range(0, len(keyed), BATCH):
+            sets = [
+                EdgeSet(
+                    downstream=dataset_id,
+                    origin="foreign_key",
+                    edges=reference_edges(keys, dataset_id=dataset_id, known=known),
+                )
+                for dataset_id, keys in keyed[start : start + BATCH]
+            ]
             with catalogue.unit(writes=True) as uow:
-                lookup = _lookup(uow, self.source)
-                sets = [
-                    EdgeSet(
-                        downstream=dataset_id,
-                        origin="foreign_key",
-                        edges=reference_edges(keys, dataset_id=dataset_id, lookup=lookup),
-                    )
-                    for dataset_id, keys in keyed[start : start + BATCH]
-                ]
                 written += uow.edges.replace_all(sets)
                 uow.commit()
         if isinstance(adapter, SuppliesLineage):
-            written += self._write_views(adapter, catalogue, on_failure=on_failure)
+            written += self._write_views(adapter, catalogue, known, on_failure=on_failure)
         return written
 
     def _registered(self, catalogue: Catalogue) -> dict[DatasetId, tuple[ForeignKey, ...]]:
@@ -102,9 +111,15 @@ class EdgePass:
             return {each.id: each.foreign_keys for each in uow.datasets.iter(source=self.source) if each.foreign_keys}
 
     def _write_views(
-        self, adapter: SuppliesLineage, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]
+        self,
+        adapter: SuppliesLineage,
+        catalogue: Catalogue,
+        known: Mapping[Address, Known],
+        *,
+        on_failure: Callable[[Failure], None],
     ) -> int:
         written = 0
+        lookups = _Lookups([address for address, each in known.items() if each.state is not DatasetState.GONE])
         for start in range(0, len(self.views), BATCH):
             definitions: list[ViewDefinition | ViewOrigins] = []
             broke: SourceError | None = None
@@ -115,8 +130,8 @@ class EdgePass:
                 broke = error
                 on_failure(Failure(subject=f"the views of {self.source}", reason=error.message))
             with catalogue.unit(writes=True) as uow:
-                lookups = _Lookups(uow, self.source)
-                sets = [_edges(each, lookups, uow) for each in definitions]
+                lookups.read_in(uow)
+                sets = [_edges(each, lookups) for each in definitions]
                 written += uow.edges.replace_all([each for each in sets if each is not None])
                 uow.commit()
             if isinstance(broke, SourceUnreachable | CredentialsRejected):
@@ -127,18 +142,30 @@ class EdgePass:
 class _Lookups(dict[str, Lookup]):
     """By dialect, what finds the datasets of one source by the names that a view may spell them with."""
 
-    def __init__(self, uow: UnitOfWork, source: str) -> None:
-        known = uow.registrations.known(source)
-        self._addresses = [address for address, each in known.items() if each.state is not DatasetState.GONE]
-        self._find = uow.datasets.find
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self._addresses = addresses
+        self._find: Callable[[Address], Dataset | None] = lambda _address: None
+
+    def read_in(self, uow: UnitOfWork) -> None:
+        """Read datasets in this unit from now on, each once: many views read the same tables."""
+        self._find = cache(uow.datasets.find)
+
+    def find(self, address: Address) -> Dataset | None:
+        """Return the dataset that is registered there."""
+        return self._find(address)
 
     def __missing__(self, dialect: str) -> Lookup:
-        self[dialect] = lookup_by_address(self._addresses, dialect=dialect, find=self._find)
+        self[dialect] = lookup_by_address(self._addresses, dialect=dialect, find=self.find)
         return self[dialect]
 
 
+<<<<<<< HEAD
 def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups, uow: UnitOfWork) -> EdgeSet | None:
     view = uow.datasets.find(definition.view)
+=======
+def _edges(definition: ViewDefinition, lookups: _Lookups) -> EdgeSet | None:
+    view = lookups.find(definition.view)
+>>>>>>> main
     if view is None:
         return None
     if isinstance(definition, ViewOrigins):
@@ -146,10 +173,3 @@ def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups, uow: Uni
     else:
         parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
     return EdgeSet(downstream=view.id, origin=VIEW, edges=parsed.edges, has_unknown=parsed.has_unknown)
-
-
-def _lookup(uow: UnitOfWork, source: str) -> Lookup:
-    def lookup(schema: str, table: str) -> Dataset | None:
-        return uow.datasets.find(Address(source, schema, table))
-
-    return lookup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Failure
@@ -17,12 +17,12 @@ class Listing:
     """Takes discoveries one by one, and keeps the balance.
 
     Attributes:
-        known: what is registered of the source.
+        known: what is registered of the source and was not listed yet: what is listed is taken out.
         trusts_stamps: False after a run that did not end: everything is described again, since a stamp may have
             been written before the edges were.
     """
 
-    known: Mapping[Address, Known]
+    known: dict[Address, Known]
     scope: Scope
     balance: Balance
     trusts_stamps: bool = True
@@ -40,11 +40,12 @@ class Listing:
         if isinstance(item, Failure):
             self.fail(item)
             return None
-        if item.address in self._seen:
-            self.fail(Failure(subject=str(item.address), reason="listed twice in one run", address=item.address))
+        address, count = item.address, len(self._seen)
+        self._seen.add(address)
+        if len(self._seen) == count:
+            self.fail(Failure(subject=str(address), reason="listed twice in one run", address=address))
             return None
-        self._seen.add(item.address)
-        if not self.scope.includes(item.address.schema, item.address.table):
+        if not self.scope.includes(address.schema, address.table):
             self.balance.filtered += 1
             return None
         return self._compare(item)
@@ -57,7 +58,7 @@ class Listing:
             self._seen.add(failure.address)
 
     def _compare(self, ref: DatasetRef) -> DatasetRef | None:
-        known = self.known.get(ref.address)
+        known = self.known.pop(ref.address, None)
         if known is None or ref.stamp is None or known.stamp != ref.stamp or not self.trusts_stamps:
             return ref
         if known.state is DatasetState.PRESENT:

@@ -232,6 +232,9 @@ sources: {}
 #    agency: DOT:BTS
 #    privacy_tier: PUBLIC           # for what nobody labelled; without it: RESTRICTED
 #  cdc:
-#    url: sqlite:///cdc.db
+#    url: postgresql://hms_dta:${CDC_PASSWORD}@db.example:5432/cdc
 #    agency: HHS:CDC
+#  flu:
+#    url: s3://cdc-flu/weekly
+#    options: {region: us-east-1, access_key: "${FLU_ACCESS_KEY}", secret_key: "${FLU_SECRET_KEY}"}
 """

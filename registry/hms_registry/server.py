@@ -43,15 +43,20 @@ class _Server(uvicorn.Server):
         await run_in_threadpool(self._registry.sql.close)
 
 
-def run(registry: Registry, *, host: str, port: int) -> None:
+def run(registry: Registry, *, host: str, port: int, is_behind_loopback: bool = False) -> None:
     """Serve until interrupted.
+
+    Args:
+        is_behind_loopback: somebody states that only loopback leads here, though *host* is more: in a container, the
+            address that its port is published from is not loopback. The gate still asks for a Host that is.
 
     Raises:
         SettingsInvalid: *host* is not a loopback address.
     """
-    if host != "localhost" and not _is_loopback(host):
+    if not is_behind_loopback and host != "localhost" and not _is_loopback(host):
         raise SettingsInvalid(
-            f"{host} is reachable from other machines", hint="this release serves loopback only: --host 127.0.0.1"
+            f"{host} is reachable from other machines",
+            hint="this release serves loopback only: --host 127.0.0.1, or in a container --behind-loopback",
         )
     registry.sql.start_children()
     _Server(registry, host=host, port=port).run()

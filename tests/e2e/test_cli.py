@@ -236,3 +236,25 @@ def test_a_manifest_is_ingested_once(tmp_path: Path) -> None:
     assert json.loads(second.out) == {**json.loads(first.out), "outcome": "unchanged"}
     shown = hms(home, "show", f"{CALLS}@v1", "--as", ANALYST)
     assert "schema version 1, since" in shown.out and "tonnes" in shown.out, described(shown)
+
+
+def test_sql_that_opens_with_a_comment_is_sql(tmp_path: Path) -> None:
+    """Two dashes and a space begin no option, though a query that was pasted may begin so."""
+    hms(tmp_path, "init")
+    hms(tmp_path, "policy", "publish")
+
+    done = hms(tmp_path, "query", "-- how many\nSELECT 1 AS one", "--as", "role:steward", "--format", "csv")
+
+    assert (done.code, done.out.split(), done.err) == (0, ["one", "1"], "")
+
+
+@pytest.mark.parametrize("words", [[], ["policy"], ["token"]])
+def test_help_lists_each_command_with_a_whole_sentence(tmp_path: Path, words: list[str]) -> None:
+    """On a terminal of 80 columns, none is cut off."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("TERMINAL_WIDTH", "80")
+        listed = hms(tmp_path, *words, "--help").out.split("Commands:\n")[1].splitlines()
+
+    assert listed and [line for line in listed if not line.endswith(".")] == []
+    assert [line for line in listed if line.endswith("...")] == []

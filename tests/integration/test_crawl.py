@@ -19,7 +19,6 @@ from hms_registry.errors import CrawlInProgress, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope, ViewDefinition
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.adapters import load_adapter
-from hms_registry.store import open_catalogue
 
 SHOP = Source(name="shop", kind="shelf", url="shelf:", agency="DOT")
 
@@ -86,13 +85,6 @@ class Clock:
     def __call__(self) -> datetime:
         self.at += timedelta(seconds=1)
         return self.at
-
-
-@pytest.fixture
-def catalogue() -> Iterator[Catalogue]:
-    opened = open_catalogue("sqlite://")
-    yield opened
-    opened.close()
 
 
 def run(shelf: Shelf, catalogue: Catalogue, source: Source = SHOP) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -43,8 +44,9 @@ def test_each_bucket_has_identities_of_narrow_rights(seaweed_server: SeaweedServ
         reader.list_objects_v2(Bucket=other.name)
 
 
-def test_a_stopped_server_is_gone_by_its_pid() -> None:
-    """Stopping ends it and closes its ports; its log holds no secret."""
+def test_a_stopped_server_is_gone_by_its_pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping ends it and closes its ports; its log holds no secret, and it wrote nothing but in its folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with service_folder("seaweedfs-stop") as folder:
         server = seaweedfs.start(folder)
         assert is_listening(server.port)
@@ -56,3 +58,4 @@ def test_a_stopped_server_is_gone_by_its_pid() -> None:
     assert not is_listening(server.port)
     with pytest.raises(ProcessLookupError):
         os.kill(server.running.pid, 0)
+    assert not list(tmp_path.iterdir())

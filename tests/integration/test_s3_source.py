@@ -6,14 +6,12 @@ import io
 import re
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from hms_files import FilesAdapter, FilesConfig
 from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.crawls import ContainerListed, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
@@ -23,8 +21,6 @@ from hms_registry.ports.adapter import Adapter, ManifestText, ScanRequest, Scope
 from hms_s3 import S3Adapter, S3Config
 from services.seaweedfs import Bucket
 from services.tcp_proxy import tcp_proxy
-
-_DATA = Path(__file__).parents[2] / "examples" / "data"
 
 
 def _open(bucket: Bucket, path: str = "", **options: str) -> S3Adapter:
@@ -68,25 +64,6 @@ def _request(dataset: DescribedDataset, *columns: str) -> ScanRequest:
     types = {"int64": pa.int64(), "string": pa.string(), "double": pa.float64()}
     named = {column.name: types[column.arrow_type] for column in dataset.columns}
     return ScanRequest(ref=dataset.ref, columns=columns, schema=pa.schema([(name, named[name]) for name in columns]))
-
-
-def test_real_messy_files_have_the_same_schemas_through_s3_as_through_files(bucket: Bucket) -> None:
-    """Title lines, BOM, `X` for missing, packed text: names, types, findings and rows are those of the folder."""
-    bucket.upload(_DATA / "lake")
-    bucket.upload(_DATA / "cdc", prefix="cdc/")
-    files = {}
-    for name in ("lake", "cdc"):
-        config = FilesConfig.from_url(source="lake", url=str(_DATA / name), options={})
-        for found in _described(FilesAdapter(config)).values():
-            schema = found.ref.address.schema if name == "lake" else "cdc"
-            files[f"{schema}.{found.ref.address.table}"] = found
-    stored = _described(_open(bucket))
-
-    assert stored.keys() == files.keys() and len(files) > 5
-    for name, found in stored.items():
-        assert found.columns == files[name].columns
-        assert found.format == files[name].format
-        assert found.observation.size_bytes == files[name].observation.size_bytes
 
 
 def test_an_unchanged_bucket_costs_listing_pages_only(bucket: Bucket) -> None:

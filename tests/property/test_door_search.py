@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogues import Catalogues
 from hms_policies import PolicyDecisions
 from hms_policies.bundles import make_bundle
 from hms_registry.domain.columns import Column, ColumnPath, PrivacyTier
@@ -19,7 +20,6 @@ from hms_registry.domain.principals import Principal
 from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.catalogue import absent, search, view_of
-from hms_registry.store import open_catalogue
 
 TAGS = ("flu", "ship", "phi")
 TIERS = tuple(PrivacyTier)
@@ -60,10 +60,16 @@ people = st.builds(
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> Iterator[Catalogue]:
+def catalogue(catalogues: Catalogues) -> Iterator[Catalogue]:
     """Six datasets of all kinds of labels; the last two derive from nothing, and have columns of their own labels."""
-    opened = open_catalogue("sqlite://")
-    with opened.unit(writes=True) as uow:
+    with catalogues.empty() as opened:
+        fill(opened)
+        yield opened
+
+
+def fill(catalogue: Catalogue) -> None:
+    """Register them, and state their labels."""
+    with catalogue.unit(writes=True) as uow:
         uow.sources.put(Source(name="lake", kind="files", url="file:lake"))
         for number, name in enumerate(NAMES):
             address = Address("lake", "public", name)
@@ -82,8 +88,6 @@ def catalogue() -> Iterator[Catalogue]:
             manifest = Manifest(name=name, source="lake", tags=tags, privacy_tier=TIERS[number % 3], columns=stated)
             uow.registrations.annotate(address, manifest)
         uow.commit()
-    yield opened
-    opened.close()
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)

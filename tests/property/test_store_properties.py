@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogues import Catalogues
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -43,27 +44,28 @@ TABLES = ("t0", "t1", "t2", "t3", "t4")
 COLUMNS = ("a", "b")
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@settings(deadline=None, derandomize=True, max_examples=15)
 @given(st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=12, unique=True), st.integers(1, 5))
-def test_any_names_stay_apart_and_can_be_had_back(pairs: list[tuple[str, str]], size: int) -> None:
+def test_any_names_stay_apart_and_can_be_had_back(
+    catalogues: Catalogues, pairs: list[tuple[str, str]], size: int
+) -> None:
     """Distinct addresses get distinct ids and SQL names, in whatever batches; each finds its own dataset, and an
     exact search puts it first."""
-    catalogue = open_catalogue("sqlite://")
-    datasets = [described(table, schema=schema) for schema, table in pairs]
+    with catalogues.empty() as catalogue:
+        datasets = [described(table, schema=schema) for schema, table in pairs]
 
-    done = [each for at in range(0, len(datasets), size) for each in register(catalogue, *datasets[at : at + size])]
+        done = [each for at in range(0, len(datasets), size) for each in register(catalogue, *datasets[at : at + size])]
 
-    visible = everything(catalogue)
-    with catalogue.unit() as uow:
-        listed = list(uow.datasets.iter())
-        assert len({each.dataset_id for each in done}) == len({each.trino_name for each in listed}) == len(pairs)
-        for each in done:
-            found = uow.datasets.get(each.dataset_id)
-            assert found.address == each.address
-            assert uow.datasets.find(each.address) == uow.datasets.resolve(found.trino_name) == found
-            first = uow.search.search(str(found.trino_name), visible=visible, limit=20)
-            assert each.dataset_id in [hit.dataset_id for hit in first.hits]
-    catalogue.close()
+        visible = everything(catalogue)
+        with catalogue.unit() as uow:
+            listed = list(uow.datasets.iter())
+            assert len({each.dataset_id for each in done}) == len({each.trino_name for each in listed}) == len(pairs)
+            for each in done:
+                found = uow.datasets.get(each.dataset_id)
+                assert found.address == each.address
+                assert uow.datasets.find(each.address) == uow.datasets.resolve(found.trino_name) == found
+                first = uow.search.search(str(found.trino_name), visible=visible, limit=20)
+                assert each.dataset_id in [hit.dataset_id for hit in first.hits]
 
 
 @settings(deadline=None, derandomize=True, max_examples=15)

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+SECRET = "canary-secret-9c1"
+
 
 @dataclass(slots=True, kw_only=True)
 class OddS3:
@@ -20,6 +22,8 @@ class OddS3:
         pages: keys of each page of its listing, sent in this order; every key holds *body*.
         loops: the token of the last page leads to this page again.
         answer: (status, headers, body) to everything, instead.
+        objects_answer: the same to whoever asks for an object.
+        busy_for: so many requests for objects are told to slow down first.
         drip_s: seconds between two bytes of every answer.
         asked: requests, as `METHOD path`.
     """
@@ -28,6 +32,8 @@ class OddS3:
     loops: int | None = None
     has_new_tokens: bool = False
     answer: tuple[int, Mapping[str, str], bytes] | None = None
+    objects_answer: tuple[int, Mapping[str, str], bytes] | None = None
+    busy_for: int = 0
     drip_s: float = 0.0
     body: bytes = b"a,b\n1,2\n"
     asked: list[str] = field(default_factory=list)
@@ -39,7 +45,7 @@ class OddS3:
 
     def options(self) -> dict[str, str]:
         """Return what `sources.yml` would say beside the URL."""
-        return {"endpoint": self.endpoint, "access_key": "someone", "secret_key": "canary-secret-9c1"}
+        return {"endpoint": self.endpoint, "access_key": "someone", "secret_key": SECRET}
 
     def page(self, token: str) -> bytes:
         """Return a page of the listing."""
@@ -74,7 +80,14 @@ def serving(store: OddS3) -> Iterator[OddS3]:
             asked = urlsplit(self.path)
             query = parse_qs(asked.query)
             if "list-type" in query:
-                self._say(200, {}, store.page(query.get("continuation-token", ["0"])[0]))
+                at = query.get("continuation-token", ["0"])[0]
+                known = int(at.partition("-")[0] or 0) < len(store.pages)
+                self._say(200, {}, store.page(at)) if known else self._say(500, {}, b"")
+            elif store.busy_for:
+                store.busy_for -= 1
+                self._say(503, {}, b"<Error><Code>SlowDown</Code></Error>")
+            elif store.objects_answer is not None:
+                self._say(*store.objects_answer)
             elif unquote(asked.path).partition("/bbb/")[2] in {key for page in store.pages for key in page}:
                 total = len(store.body)
                 headers = {"ETag": '"x"', "Content-Range": f"bytes 0-{total - 1}/{total}"}

@@ -139,25 +139,25 @@ def start(folder: Path) -> PostgresServer:
         ServiceMissing: PostgreSQL is not installed and could not be; the text says how to.
         ServiceFailed: it did not start.
     """
-    programs = _programs()
+    found = programs()
     data, log = folder / "data", folder / "postgres.log"
     prefix = _as_account(folder)
-    _initialise(programs, data, folder, prefix)
+    _initialise(found, data, folder, prefix)
     port = free_port()
-    settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **_preloads(programs), "port": str(port)}.items()]
+    settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **_preloads(found), "port": str(port)}.items()]
     log.touch(mode=0o666)
     running = start_process(
-        [*prefix, str(programs / "postgres"), "-D", str(data), *settings],
+        [*prefix, str(found / "postgres"), "-D", str(data), *settings],
         url=f"postgresql://postgres@127.0.0.1:{port}/postgres",
         log=log,
         cwd=folder,
-        is_ready=lambda: _is_ready(programs, port),
+        is_ready=lambda: _is_ready(found, port),
         end_signal=signal.SIGINT,  # "fast": ends the sessions that tests left open
     )
     return PostgresServer(running=running, port=port)
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Return the folder with initdb and postgres, of the newest release there is."""
     for _attempt in range(2):
         named = os.environ.get("HMS_DTA_POSTGRES_BIN")

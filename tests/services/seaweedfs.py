@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
 import sys
@@ -154,6 +155,7 @@ def start(folder: Path) -> SeaweedServer:
         url=f"http://127.0.0.1:{s3}",
         log=folder / "seaweedfs.log",
         cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},  # it writes logs of its own there
         is_ready=lambda: _is_ready(s3),
     )
     return SeaweedServer(running=running, port=s3)

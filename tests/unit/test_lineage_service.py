@@ -21,6 +21,7 @@ from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.ports.adapter import ViewDefinition
+from hms_registry.ports.catalogue import Known
 from hms_registry.services.lineage.edges import ParsedLineage, edges_of, lookup_among, reference_edges
 
 
@@ -283,9 +284,8 @@ def test_a_foreign_key_refers_column_by_column() -> None:
         ),
     )
 
-    edges = reference_edges(
-        described.foreign_keys, dataset_id=DatasetId("flu"), lookup=lookup_among(TABLES, dialect="sqlite")
-    )
+    known = {each.address: Known(dataset_id=each.id, stamp=None, state=each.state) for each in TABLES}
+    edges = reference_edges(described.foreign_keys, dataset_id=DatasetId("flu"), known=known)
 
     assert [(edge.kind, edge.downstream_column, edge.upstream, edge.upstream_column) for edge in edges] == [
         (EdgeKind.REFERENCES, "region_id", "regions", "id")

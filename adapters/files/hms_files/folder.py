@@ -18,7 +18,7 @@ from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.pieces import Look
 from hms_formats.trees import Locator
-from hms_registry.errors import SettingsInvalid, SourceUnreachable
+from hms_registry.errors import ScanFailed, SettingsInvalid, SourceUnreachable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -80,6 +80,9 @@ class Folder:
     def look(self, entry: Entry) -> Look:
         """Open a file, and read no further than is asked."""
         return io.FileIO(open_file(self._config.root, entry.path))
+
+    def verify(self, entry: Entry, error: ScanFailed | None) -> None:
+        """Nothing: who replaces a file leaves the one that is open as it was."""
 
     def location(self, path: str) -> str:
         """Return a `file:` URL."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from hms_registry.domain.datasets import Stamp
 
+_HASHED = 1000
 MANIFEST = (".manifest.yml", ".manifest.yaml")
 
 
@@ -43,13 +45,11 @@ class Listed:
     problems: list[tuple[str, str]] = field(default_factory=list)
     is_complete: bool = True
 
-    def take(self, entry: Entry) -> None:
-        """Add a file that may be read: hidden ones and manifests are no data."""
-        # Of the path itself: this is asked of every file of every listing.
-        path = entry.path
-        if path.startswith(".", path.rfind("/") + 1):
+    def take(self, entry: Entry, name: str) -> None:
+        """Add a file that may be read, by its *name* in its folder: hidden ones and manifests are no data."""
+        if name[:1] == ".":
             self.ignored += 1
-        elif path.endswith(MANIFEST):
+        elif name.endswith(MANIFEST):
             self.ignored += 1
             self.manifests.append(entry)
         else:
@@ -72,6 +72,7 @@ def is_hidden_folder(name: str) -> bool:
 def stamp_of(entries: Iterable[Entry]) -> Stamp:
     """Hash names, sizes, times and the store's tags."""
     digest = hashlib.sha256()
-    for path, size, mtime_ns, tag in entries:
-        digest.update(f"{path}\0{size}\0{mtime_ns}\0{tag}\n".encode())
+    lines = (f"{path}\0{size}\0{mtime_ns}\0{tag}\n" for path, size, mtime_ns, tag in entries)
+    while block := "".join(islice(lines, _HASHED)):
+        digest.update(block.encode())
     return Stamp(digest.hexdigest()[:32])

@@ -75,9 +75,14 @@ def _footer_length(tail: bytes, size: int, name: str) -> int:
 
 
 def read_parquet(
-    piece: Piece, columns: Sequence[str], predicate: Sequence[Conjunct], *, batch_rows: int
+    piece: Piece, columns: Sequence[str], predicate: Sequence[Conjunct], *, batch_rows: int, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield batches with those of *columns* that the file has; a superset of the rows that the predicate wants."""
+    """Yield batches with those of *columns* that the file has; a superset of the rows that the predicate wants.
+
+    Args:
+        limit: rows that may be enough: where they are few, row groups are not read ahead of them.
+    """
+    is_short = limit is not None and limit < batch_rows
     with translated(piece.name), piece.open() as file:
         size = file.size()
         file.seek(max(0, size - 8))
@@ -90,8 +95,10 @@ def read_parquet(
             columns=wanted,  # type: ignore[arg-type] # a dict says which field exactly, dots and all
             filter=expression(predicate, physical),
             batch_size=batch_rows,
-            batch_readahead=2,
+            batch_readahead=0 if is_short else 2,
             fragment_readahead=1,
+            # What is buffered beforehand is all that is left of the file.
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=not is_short),
             use_threads=True,
         )
         yield from scanner.to_batches()

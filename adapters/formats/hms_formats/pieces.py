@@ -31,6 +31,7 @@ class Piece:
         name: how errors call it: the path below the source, never an absolute one.
         open: opens the raw bytes anew; a random-access file for Parquet.
         look: the same where only a head or a footer is wanted.
+        verify: sees, once it is read or could not be, that it is still what was listed; raises what it is instead.
         partitions: values that its folders' names give, decoded; None = NULL.
     """
 
@@ -39,6 +40,7 @@ class Piece:
     kind: FileKind
     open: Callable[[], pa.NativeFile]
     look: Callable[[], Look]
+    verify: Callable[[ScanFailed | None], None] = lambda _: None
     partitions: tuple[tuple[str, str | None], ...] = ()
 
     @contextmanager

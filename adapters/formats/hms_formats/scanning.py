@@ -73,25 +73,38 @@ def read_pieces(
     for piece in pieces:
         if left == 0:
             return
-        for raw in _read(piece, request, exact, options):
+        for raw in _verified(piece, _read(piece, request, exact, options, limit=left)):
             stop.check(piece.name)
             batch = matching(shape(raw, request.schema, piece, has_one_schema=has_one_schema), exact)
             if left is not None:
                 batch = batch.slice(0, left)
                 left -= batch.num_rows
+                if left == 0:
+                    piece.verify(None)
             if batch.num_rows:
                 yield batch
             if left == 0:
                 return
 
 
-def _read(piece: Piece, request: ScanRequest, exact: Sequence[Conjunct], options: TextOptions) -> Batches:
+def _verified(piece: Piece, batches: Batches) -> Batches:
+    try:
+        yield from batches
+    except ScanFailed as error:
+        piece.verify(error)
+        raise
+    piece.verify(None)
+
+
+def _read(
+    piece: Piece, request: ScanRequest, exact: Sequence[Conjunct], options: TextOptions, *, limit: int | None
+) -> Batches:
     keys = {key for key, _ in piece.partitions}
     schema = pa.schema([field for field in request.schema if field.name not in keys])
     try:
         if piece.kind.format is Format.PARQUET:
             asked = [conjunct for conjunct in exact if conjunct.column.name not in keys]
-            yield from read_parquet(piece, schema.names, asked, batch_rows=request.batch_rows)
+            yield from read_parquet(piece, schema.names, asked, batch_rows=request.batch_rows, limit=limit)
         elif piece.kind.format is Format.JSONL:
             yield from read_json(piece, schema, batch_rows=request.batch_rows)
         else:

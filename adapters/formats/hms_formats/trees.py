@@ -15,6 +15,7 @@ from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.partitions import partition_values
 from hms_formats.pieces import Look, Piece
+from hms_registry.errors import ScanFailed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -95,6 +96,15 @@ class Tree(Protocol):
         """
         ...
 
+    def verify(self, entry: Entry, error: ScanFailed | None) -> None:
+        """See that a file that was read, or could not be (*error*), is still the one that was listed.
+
+        Raises:
+            ScanFailed: it is another, or gone.
+            SourceUnreachable, CredentialsRejected: it is the store that failed, and not the file.
+        """
+        ...
+
     def location(self, path: str) -> str:
         """Return the URL of a path below the root."""
         ...
@@ -122,5 +132,6 @@ def piece_of(tree: Tree, entry: Entry, *, below: str | None = None) -> Piece:
         kind=kind,
         open=partial(tree.open, entry),
         look=partial(tree.look, entry),
+        verify=partial(tree.verify, entry),
         partitions=partition_values(entry.path, below=below) if below is not None else (),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hms_postgres.config import PostgresConfig
 from hms_postgres.failures import crawl_failed
@@ -40,8 +40,12 @@ class Look:
         """Every schema and dataset with its stamp's digest."""
         if self._listing is None:
             _ = self.identity  # of the same snapshot
-            rows = self.session.rows(LISTING)
-            self._listing = [Listed._make(row) for row in rows]
+            rows = cast(Iterable[tuple[int | None, str, str, str, int]], self.session.rows(LISTING))
+            once: dict[str, str] = {}  # very many tables are of few schemas and kinds
+            self._listing = [
+                Listed(oid, once.setdefault(schema, schema), name, once.setdefault(kind, kind), digest)
+                for oid, schema, name, kind, digest in rows
+            ]
         return self._listing
 
     def again(self) -> None:

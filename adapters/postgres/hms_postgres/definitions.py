@@ -63,5 +63,6 @@ def oid_of(ref: DatasetRef) -> int | None:
 
 
 def _digest(columns: Sequence[tuple[int, str]]) -> str:
-    numbers, names = [number for number, _ in columns], "\0".join(name for _, name in columns)
-    return hashlib.blake2b(f"{numbers}{names}".encode(), digest_size=8).hexdigest()
+    numbers, names = zip(*columns, strict=True) if columns else ((), ())
+    joined = "\0".join(names)
+    return hashlib.blake2b(f"{numbers}{joined}".encode(), digest_size=8).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import quote
@@ -13,8 +13,7 @@ from hms_postgres.config import PostgresConfig
 from hms_postgres.definitions import Definition, oid_of
 from hms_postgres.queries import KEYS, PARTITIONS, QUERIES, RELATIONS, UNREADABLE
 from hms_postgres.session import Session
-from hms_postgres.type_cache import TypeCache
-from hms_registry.domain.columns import Column
+from hms_postgres.type_cache import NO_COLUMNS, Columns, TypeCache
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, ForeignKey, Observation
 from hms_registry.domain.names import Address, quote_identifier
@@ -60,7 +59,7 @@ class Facts:
     """All that the queries told of a batch, by oid."""
 
     relations: Mapping[int, Relation]
-    columns: Mapping[int, list[tuple[int, Column]]]
+    columns: Mapping[int, Columns]
     queries: Mapping[int, int]
     primary_keys: Mapping[int, tuple[str, ...]]
     foreign_keys: Mapping[int, list[ForeignKey]]
@@ -131,13 +130,12 @@ def _keys(
 
 def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts: Facts) -> DescribedDataset:
     partitions = facts.partitions.get(relation.oid)
-    numbered = facts.columns.get(relation.oid, ())
-    definition = Definition.of(
-        relation.oid, [(number, column.name) for number, column in numbered], query=facts.queries.get(relation.oid)
-    )
+    found = facts.columns.get(relation.oid, NO_COLUMNS)
+    numbered = list(zip(found.numbers, found.names, strict=True))
+    definition = Definition.of(relation.oid, numbered, query=facts.queries.get(relation.oid))
     return DescribedDataset(
-        ref=replace(ref, locator=str(definition)),
-        columns=tuple(column for _, column in numbered),
+        ref=DatasetRef(address=ref.address, kind=ref.kind, stamp=ref.stamp, locator=str(definition)),
+        columns=found.columns,
         primary_key=facts.primary_keys.get(relation.oid, ()),
         foreign_keys=tuple(facts.foreign_keys.get(relation.oid, ())),
         description=relation.description,

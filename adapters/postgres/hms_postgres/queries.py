@@ -157,10 +157,14 @@ WHERE c.oid = ANY (%s::oid[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """  # noqa: S608 # of constants
 
 COLUMNS: Final[LiteralString] = """
-SELECT a.attrelid::int8, a.attnum, a.attname, a.atttypid::int8, a.atttypmod, a.attnotnull
-FROM pg_attribute a
-WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attrelid, a.attnum
+SELECT a.rel::int8, array_agg(a.num), array_agg(a.name), array_agg(a.typ), array_agg(a.mod), array_agg(a.is_never_null)
+FROM (
+    SELECT attrelid, attnum, attname::text, atttypid::int8, atttypmod, attnotnull
+    FROM pg_attribute
+    WHERE attrelid = ANY (%s::oid[]) AND attnum > 0 AND NOT attisdropped
+    ORDER BY attrelid, attnum
+) AS a (rel, num, name, typ, mod, is_never_null)
+GROUP BY a.rel
 """
 
 # Apart from the columns: few have one, and joined, the planner reads all of pg_description for each batch.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import cast
+from itertools import repeat
+from typing import Final, NamedTuple, cast
 
 from hms_postgres.queries import COLUMNS, COMMENTS, SPELLED, TYPES
 from hms_postgres.session import Session
@@ -14,8 +15,19 @@ from hms_registry.domain.columns import Column, ColumnPath
 _MOST = 50_000
 
 _Typed = tuple[int, int]
-_Attribute = tuple[int, int, str, int, int, bool]
-_Kind = tuple[str, int, int, bool, str]
+_Attributes = tuple[int, list[int], list[str], list[int], list[int], list[bool]]
+_Kind = tuple[str, int, int, bool, str | None]
+
+
+class Columns(NamedTuple):
+    """The columns of one table, in order, with their numbers and names."""
+
+    numbers: Sequence[int]
+    names: Sequence[str]
+    columns: tuple[Column, ...]
+
+
+NO_COLUMNS: Final = Columns((), (), ())
 
 
 class TypeCache:
@@ -26,17 +38,20 @@ class TypeCache:
         self._spelled: dict[_Typed, str] = {}
         self._columns: dict[_Kind, Column] = {}
 
-    def columns(self, session: Session, oids: list[int]) -> dict[int, list[tuple[int, Column]]]:
-        """Return the columns of tables with their numbers, by oid."""
-        attributes = cast(Sequence[_Attribute], session.rows(COLUMNS, oids))
-        comments = {(oid, number): text for oid, number, text in session.rows(COMMENTS, oids)}
-        self.learn(session, {(attribute[3], attribute[4]) for attribute in attributes})
-        result: dict[int, list[tuple[int, Column]]] = defaultdict(list)
-        known = self._columns
-        for oid, number, name, typ, mod, is_never_null in attributes:
-            kind = (name, typ, mod, is_never_null, str(comments.get((oid, number), "")))
-            column = known.get(kind)
-            result[oid].append((number, column if column is not None else self._column(kind)))
+    def columns(self, session: Session, oids: list[int]) -> dict[int, Columns]:
+        """Return the columns of tables, by oid."""
+        tables = cast(Sequence[_Attributes], session.rows(COLUMNS, oids))
+        comments: dict[int, dict[int, str]] = defaultdict(dict)
+        for oid, number, text in cast(Iterable[tuple[int, int, str]], session.rows(COMMENTS, oids)):
+            comments[oid][number] = text
+        self.learn(session, set().union(*(zip(types, mods, strict=True) for _, _, _, types, mods, _ in tables)))
+        result: dict[int, Columns] = {}
+        for oid, numbers, names, types, mods, never_null in tables:
+            texts = map(comments[oid].get, numbers) if oid in comments else repeat(None)
+            kinds = list(zip(names, types, mods, never_null, texts))  # noqa: B905 # repeat has no end
+            found = map(self._columns.get, kinds)
+            made = tuple([column or self._column(kind) for column, kind in zip(found, kinds, strict=True)])
+            result[oid] = Columns(numbers=numbers, names=names, columns=made)
         return result
 
     def learn(self, session: Session, wanted: Iterable[_Typed]) -> None:
@@ -65,7 +80,7 @@ class TypeCache:
             native_type=self._spelled[(typ, mod)],
             arrow_type=typed.arrow,
             is_nullable=not is_never_null,
-            description=description,
+            description=description or "",
         )
         self._columns[kind] = column
         return column

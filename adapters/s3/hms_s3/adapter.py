@@ -52,7 +52,7 @@ class S3Adapter:
         raise denied
 
     def stamp(self, scope: Scope) -> Stamp | None:
-        """Hash one listing: keys, sizes, times, tags."""
+        """Hash one listing: keys, sizes, times, tags, and what cannot be registered."""
         is_complete = True
 
         def entries() -> Iterator[Entry]:
@@ -61,6 +61,8 @@ class S3Adapter:
                 is_complete = is_complete and listed.is_complete
                 yield from listed.files
                 yield from listed.manifests
+                # Else a key that is only reported would be so with the next change of something else.
+                yield from (Entry(subject, 0, 0, reason) for subject, reason in listed.problems)
 
         stamp = stamp_of(entries())
         return stamp if is_complete else None

@@ -16,7 +16,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import NoCredentialsError
 
 from hms_s3.config import S3Config
-from hms_s3.errors import object_translated, translated
+from hms_s3.errors import no_store, object_translated, translated
 from hms_s3.signed import SignedReader
 from hms_s3.transport import Transport
 
@@ -108,11 +108,14 @@ class BucketClient:
             SourceUnreachable, CredentialsRejected
         """
         with translated(self._config), self._slots:
+            bucket = self._config.bucket
             if token is None:
-                return self.s3.list_objects_v2(Bucket=self._config.bucket, Prefix=prefix, MaxKeys=limit)
-            return self.s3.list_objects_v2(
-                Bucket=self._config.bucket, Prefix=prefix, MaxKeys=limit, ContinuationToken=token
-            )
+                page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=limit)
+            else:
+                page = self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=limit, ContinuationToken=token)
+        if "IsTruncated" not in page:  # else a page that asks to log in would be an empty bucket, and all in it gone
+            raise no_store(self._config)
+        return page
 
     def head(self, key: str) -> tuple[int, int, str]:
         """Return size, time in nanoseconds and tag of one object.
@@ -122,7 +125,9 @@ class BucketClient:
         """
         with object_translated(self._config, key), self._slots:
             said = self.s3.head_object(Bucket=self._config.bucket, Key=key)
-            return said["ContentLength"], int(said["LastModified"].timestamp() * 1e9), said["ETag"]
+            if "LastModified" not in said:
+                raise no_store(self._config)
+            return said["ContentLength"], int(said["LastModified"].timestamp() * 1e9), said.get("ETag", "")
 
     def fetch(
         self, key: str, name: str, start: int, stop: int, *, tag: str = "", version: str = "", is_large: bool = False

@@ -30,6 +30,7 @@ _REJECTED = {
     "AccountProblem": "the account is suspended",
     "NotSignedUp": "the account is not signed up",
 }
+_ENDPOINT_HINT = "mend the endpoint in sources.yml"
 _ELSEWHERE = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
 
 
@@ -78,10 +79,13 @@ def _answered(config: S3Config, error: ClientError) -> SourceError:  # noqa: PLR
             hint="grant it s3:ListBucket and s3:GetObject, or name the prefixes it may list in the option prefixes",
         )
     if 300 <= status < 400:
-        return SourceUnreachable(
-            f"{who}: the store answers with a redirect, and none is followed", hint="mend the endpoint in sources.yml"
-        )
+        return SourceUnreachable(f"{who}: the store answers with a redirect, and none is followed", hint=_ENDPOINT_HINT)
     return SourceUnreachable(f"{who}: the store answers with error {status or code}", hint="try again later")
+
+
+def no_store(config: S3Config) -> SourceUnreachable:
+    """Say that what answers there speaks HTTP and not S3."""
+    return SourceUnreachable(f"source {config.source}: its endpoint answers, and not as S3 does", hint=_ENDPOINT_HINT)
 
 
 def _elsewhere(config: S3Config, error: ClientError) -> SourceError:

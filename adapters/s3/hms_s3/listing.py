@@ -118,7 +118,7 @@ def _take(into: _Open, path: str, found: ObjectTypeDef) -> int:
         into.listed.ignored += 1
     else:
         at = int(found["LastModified"].timestamp() * 1000) * 1_000_000
-        into.listed.take(Entry(path, found["Size"], at, found.get("ETag", "")))
+        into.listed.take(Entry(path, found["Size"], at, found.get("ETag", "")), parts[-1])
     return 1
 
 

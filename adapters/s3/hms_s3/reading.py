@@ -7,7 +7,7 @@ import pyarrow.fs as pa_fs
 
 from hms_formats.listing import Entry, Listed
 from hms_formats.trees import Locator
-from hms_registry.errors import CredentialsRejected, SourceUnreachable, VersionNotReadable
+from hms_registry.errors import CredentialsRejected, ScanFailed, SourceUnreachable, VersionNotReadable
 from hms_s3.bucket import Bucket, is_parquet
 from hms_s3.client import CONNECT_S, DEFAULT_REGION, READ_S, BucketClient
 from hms_s3.config import S3Config
@@ -65,6 +65,20 @@ class ReadBucket(Bucket):
             raise
         except OSError as exc:
             raise _told(self._config, entry, str(exc)) from exc
+
+    def verify(self, entry: Entry, error: ScanFailed | None) -> None:
+        """Ask for a byte of it by its tag: Arrow's reader asks for range after range by the key alone."""
+        if self._reader is None or not entry.size:
+            return
+        try:
+            self._client.fetch(self._config.prefix + entry.path, entry.path, 0, 1, tag=entry.tag)
+        except FileNotFoundError as exc:
+            raise ScanFailed(f"{entry.path} is not there any more", hint="crawl the source again") from exc
+        except PermissionError as exc:
+            raise ScanFailed(f"{entry.path} may not be read by this account", hint="give it read access") from exc
+        text = str(error.__cause__) if error is not None else ""
+        if "AWS Error" in text:  # it answers again: the file may be sound
+            raise _told(self._config, entry, text) from error
 
 
 def _told(config: S3Config, entry: Entry, text: str) -> Exception:

@@ -52,7 +52,7 @@ def main() -> None:
     # and again is a tenth of a person's wait.
     gc.set_threshold(400_000, 10, 10)
     try:
-        app()
+        app(args=[_text(word) for word in sys.argv[1:]])
     except HmsError as error:
         print_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)
@@ -64,6 +64,11 @@ def main() -> None:
         raise
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _text(word: str) -> str:
+    """Keep SQL that opens with a comment from being taken for an option: none has white space after its dashes."""
+    return f" {word}" if word[:2] == "--" and word[2:3].isspace() else word
 
 
 def _hush() -> None:

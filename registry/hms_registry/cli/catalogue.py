@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(search)
-    app.command()(show)
-    app.command()(lineage)
+    app.command(short_help="Show one dataset: columns, place, freshness, owner.")(show)
+    app.command(short_help="Show what a dataset comes from.")(lineage)
 
 
 def search(

@@ -18,7 +18,7 @@ _NAMED = 5
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command()(check)
+    app.command(short_help="Try the sources, and register nothing.")(check)
 
 
 def check(

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(init)
+    app.command(short_help="Make this folder a registry's home.")(init)
     app.command()(crawl)
-    app.command()(ingest)
+    app.command(short_help="Register a dataset where it lies, by its manifest.")(ingest)
 
 
 def init(context: typer.Context, as_json: AsJson = False) -> None:
@@ -37,7 +37,7 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"home": str(home.absolute()), "made": [str(path) for path in made], "epoch": epoch})
         return
     print_lines([f"made {path}" for path in made] or ["everything was there already"])
-    print_lines(["next: describe a store in sources.yml, then hms-dta policy publish, then hms-dta crawl"])
+    print_lines(["next: describe a store in sources.yml, hms-dta check, hms-dta policy publish, hms-dta crawl"])
 
 
 def crawl(

@@ -42,7 +42,7 @@ def test(context: typer.Context, folder: Folder = None, as_json: AsJson = False)
         raise typer.Exit(NEWS)
 
 
-@policy.command()
+@policy.command(short_help="Say what somebody may do, and which rule says so.")
 def explain(
     context: typer.Context,
     who: Annotated[str, typer.Argument(help="A person or role of roles.yml.")],
@@ -75,7 +75,7 @@ def explain(
         print_lines(explained.sentences)
 
 
-@policy.command()
+@policy.command(short_help="Check the policy files and put them in force.")
 def publish(context: typer.Context, folder: Folder = None, as_json: AsJson = False) -> None:
     """Check the policy files and put them in force. What does not load, type-check or pass its tests is refused."""
     from hms_registry.bootstrap import now
@@ -123,7 +123,7 @@ def _told(entry: AuditEntry) -> str:
     return ", ".join(f"{name}={value}" for name, value in entry.detail.items() if value)
 
 
-@policy.command()
+@policy.command(short_help="Say who gains and who loses between two policies.")
 def diff(
     context: typer.Context,
     old: Annotated[str, typer.Argument(help="A folder of policy files, or `published`.")],

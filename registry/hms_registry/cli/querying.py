@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command()(query)
+    app.command(short_help="Ask one SELECT, under the policy in force.")(query)
 
 
 def query(

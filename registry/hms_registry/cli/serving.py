@@ -18,7 +18,7 @@ _SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(serve)
+    app.command(short_help="Serve the registry over HTTP.")(serve)
     app.add_typer(token, name="token")
 
 
@@ -26,12 +26,16 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Loopback only, until there is an identity provider.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 7777,
+    is_behind_loopback: Annotated[
+        bool,
+        typer.Option("--behind-loopback", help="In a container whose port is published on 127.0.0.1: any --host goes."),
+    ] = False,
 ) -> None:
     """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
     from hms_registry.server import run
 
     with home_of(context).registry() as registry:
-        run(registry, host=host, port=port)
+        run(registry, host=host, port=port, is_behind_loopback=is_behind_loopback)
 
 
 @token.command()

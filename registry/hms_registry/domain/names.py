@@ -72,7 +72,8 @@ class Address:
 
     def __post_init__(self) -> None:
         for part in (self.source, self.schema, self.table):
-            _check_exact(part)
+            if not part.isascii() or not part or "\0" in part:
+                _check_exact(part)
 
     def __str__(self) -> str:
         return ".".join(map(quote_identifier, (self.source, self.schema, self.table)))

@@ -109,7 +109,7 @@ class Registered:
 class Registrations(Protocol):
     """The write side of a crawl or a manifest. All in bulk, all idempotent."""
 
-    def known(self, source: str) -> Mapping[Address, Known]:
+    def known(self, source: str) -> dict[Address, Known]:
         """Everything registered of a source, also gone ones (light: ids, stamps, states)."""
         ...
 

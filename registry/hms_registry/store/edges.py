@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
@@ -22,6 +23,36 @@ _edges = tables.edges
 _unknown = tables.unknown_origins
 
 
+_Key = tuple[DatasetId, str]
+_COLUMNS = (
+    "upstream", "downstream", "kind", "upstream_column", "downstream_column", "origin", "first_epoch"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What makes one set the current edges. *flips*: whether there is an unknown origin changes."""
+
+    stated: EdgeSet
+    added: Sequence[Edge]
+    ended: Sequence[Row[Any]]
+    moved: Sequence[Edge]
+    flips: bool
+
+    @property
+    def touched(self) -> set[DatasetId]:
+        """Datasets of which something changes."""
+        return {self.stated.downstream} | {end for edge in self.moved for end in (edge.upstream, edge.downstream)}
+
+    @property
+    def followed(self) -> set[DatasetId]:
+        """Datasets whose labels must follow."""
+        if not self.flips and all(edge.kind is EdgeKind.REFERENCES for edge in self.moved):
+            return set()
+        twins = {edge.upstream for edge in self.moved if edge.kind is EdgeKind.SAME_DATA}
+        return {self.stated.downstream} | twins
+
+
 class SqlEdges:
     """Implements `Edges`."""
 
@@ -33,42 +64,41 @@ class SqlEdges:
         return self.replace_all([EdgeSet(downstream=downstream, origin=origin, edges=edges, has_unknown=has_unknown)])
 
     def replace_all(self, sets: Sequence[EdgeSet]) -> int:
-        """Make each set the current edges of its downstream and origin; what is equal stays as it is."""
-        written = 0
-        followed: set[DatasetId] = set()
-        for each in sets:
-            count, others = self._replace(each)
-            written += count
-            followed |= others
-        if followed:
-            refresh(self._session, sorted(followed))
-        return written
-
-    def _replace(self, stated: EdgeSet) -> tuple[int, set[DatasetId]]:
-        """Return how many rows that took, and whose labels must follow."""
-        downstream, origin = stated.downstream, stated.origin
-        wanted = {replace(edge, downstream=downstream, origin=origin) for edge in stated.edges}
-        rows = self._session.read(
-            select(_edges).where(_edges.c.downstream == downstream, _edges.c.origin == origin, held(None))
-        )
-        current = {read_edge(row): row for row in rows}
-        ended = [row for edge, row in current.items() if edge not in wanted]
-        added = sorted(wanted - current.keys(), key=_order)
-        moved = [*added, *map(read_edge, ended)]
-        touched = {end for edge in moved for end in (edge.upstream, edge.downstream)}
-        flips = stated.has_unknown != self._has_unknown(downstream, origin)
-        if not touched and not flips:
-            return 0, set()
-        self._check({downstream} | {edge.upstream for edge in added})
-        self._end(ended)
+        """Make each set the current edges of its downstream and origin; what is equal stays as it is. A fixed number
+        of statements; of two sets for the same, the last holds."""
+        changes = self._changes({(each.downstream, each.origin): each for each in sets})
+        if not changes:
+            return 0
+        added = [edge for each in changes for edge in each.added]
+        self._check({each.stated.downstream for each in changes} | {edge.upstream for edge in added})
+        self._end([row for each in changes for row in each.ended])
         self._add(added)
-        if flips:
-            self._set_unknown(downstream, origin, has_unknown=stated.has_unknown)
-        self._touch(touched | {downstream})
-        followed: set[DatasetId] = set()
-        if flips or any(edge.kind is not EdgeKind.REFERENCES for edge in moved):
-            followed = {downstream} | {edge.upstream for edge in moved if edge.kind is EdgeKind.SAME_DATA}
-        return len(moved) + flips, followed
+        self._set_unknown([each.stated for each in changes if each.flips])
+        self._touch({end for each in changes for end in each.touched})
+        if followed := {end for each in changes for end in each.followed}:
+            refresh(self._session, sorted(followed))
+        return sum(len(each.moved) + each.flips for each in changes)
+
+    def _changes(self, sets: Mapping[_Key, EdgeSet]) -> list[_Change]:
+        """Compare what is stated with what is there: two statements."""
+        session, among = self._session, self._session.dialect.among
+        downstreams, origins = {downstream for downstream, _ in sets}, {origin for _, origin in sets}
+        current: dict[_Key, dict[Edge, Row[Any]]] = defaultdict(dict)
+        mine = (among(_edges.c.downstream, downstreams), among(_edges.c.origin, origins), held(None))
+        for row in session.read(select(_edges).where(*mine)):
+            current[DatasetId(row.downstream), row.origin][read_edge(row)] = row
+        rows = session.read(select(_unknown).where(among(_unknown.c.dataset_id, downstreams)))
+        unknown = {(row.dataset_id, row.origin) for row in rows}
+        found = []
+        for key, stated in sets.items():
+            wanted = {replace(edge, downstream=key[0], origin=key[1]) for edge in stated.edges}
+            ended = {edge: row for edge, row in current.get(key, {}).items() if edge not in wanted}
+            added = sorted(wanted - current.get(key, {}).keys(), key=_order)
+            flips = stated.has_unknown != (key in unknown)
+            if added or ended or flips:
+                moved = [*added, *ended]
+                found.append(_Change(stated=stated, added=added, ended=[*ended.values()], moved=moved, flips=flips))
+        return found
 
     def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:
         """Current edges in and out of one dataset."""
@@ -106,32 +136,28 @@ class SqlEdges:
             self._session.write(delete(_edges).where(among(_edges.c.id, never_held)))
 
     def _add(self, edges: Sequence[Edge]) -> None:
+        epoch = self._session.next_epoch
         rows = [
-            {
-                "upstream": edge.upstream,
-                "downstream": edge.downstream,
-                "kind": edge.kind.value,
-                "upstream_column": None if edge.upstream_column is None else exact(edge.upstream_column),
-                "downstream_column": None if edge.downstream_column is None else exact(edge.downstream_column),
-                "origin": edge.origin,
-                "first_epoch": self._session.next_epoch,
-                "last_epoch": None,
-            }
+            (
+                edge.upstream,
+                edge.downstream,
+                edge.kind.value,
+                None if edge.upstream_column is None else exact(edge.upstream_column),
+                None if edge.downstream_column is None else exact(edge.downstream_column),
+                edge.origin,
+                epoch,
+            )
             for edge in edges
         ]
-        if rows:
-            self._session.write(insert(_edges), rows)
+        self._session.fill(_edges, _COLUMNS, rows)
 
-    def _has_unknown(self, dataset_id: DatasetId, origin: str) -> bool:
-        statement = select(_unknown).where(_unknown.c.dataset_id == dataset_id, _unknown.c.origin == origin)
-        return self._session.read(statement).one_or_none() is not None
-
-    def _set_unknown(self, dataset_id: DatasetId, origin: str, *, has_unknown: bool) -> None:
-        if has_unknown:
-            self._session.write(insert(_unknown), [{"dataset_id": dataset_id, "origin": origin}])
-        else:
-            gone = delete(_unknown).where(_unknown.c.dataset_id == dataset_id, _unknown.c.origin == origin)
-            self._session.write(gone)
+    def _set_unknown(self, flipped: Sequence[EdgeSet]) -> None:
+        rows = [(each.downstream, each.origin) for each in flipped if each.has_unknown]
+        self._session.fill(_unknown, ("dataset_id", "origin"), rows)
+        known = [{"of_id": each.downstream, "of_origin": each.origin} for each in flipped if not each.has_unknown]
+        if known:
+            mine = (_unknown.c.dataset_id == bindparam("of_id"), _unknown.c.origin == bindparam("of_origin"))
+            self._session.write(delete(_unknown).where(*mine), known)
 
     def _touch(self, ids: Collection[DatasetId]) -> None:
         table = tables.datasets

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from sqlalchemy import delete
 
@@ -49,6 +50,9 @@ _WORDS = {
 }
 
 
+MAX_NAME: Final = 500
+"""Characters of a name that search compares: PostgreSQL indexes 2,704 bytes."""
+
 _ENTRY = ("dataset_number", "part", "column_class_id", "text")
 _NAME = ("dataset_number", "folded")
 
@@ -73,8 +77,8 @@ class Indexed:
 
 
 def fold(text: str) -> str:
-    """Return *text* as names are compared: regardless of case."""
-    return bindable(text.casefold().replace("\0", " "))
+    """Return *text* as names are compared: regardless of case, and by no more than an index takes."""
+    return bindable(text.casefold().replace("\0", " "))[:MAX_NAME]
 
 
 def reindex_datasets(session: Session, datasets: Sequence[Indexed], *, are_new: bool = False) -> None:

@@ -15,7 +15,7 @@ from hms_registry.store import tables
 from hms_registry.store.classes import Interned, intern_labels
 from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored, labels_of, load_many
-from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label
+from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, strictest_alone
 from hms_registry.store.lineage import edges_into, labelled_from
 from hms_registry.store.merge import Merged
 from hms_registry.store.session import Session
@@ -117,12 +117,14 @@ def label_batch(
     affected = set(batch) if are_new else labelled_from(session, batch) | batch.keys()
     others = load_many(session, affected - batch.keys()) if len(affected) > len(batch) else []
     unknown = _unknown_in(session, {each.source for each in batch.values()} | {each.row.source for each in others})
-    beside = unknown - affected
+    beside = unknown.keys() - affected
+    if beside and are_new:
+        beside = _outdone(session, batch.values(), {each: unknown[each] for each in beside})
     if beside:
         affected |= labelled_from(session, beside)
         others = load_many(session, affected - batch.keys())
     facts = {each.id: facts_of_stored(each) for each in others} | dict(batch)
-    facts |= {key: replace(facts[key], has_unknown=True) for key in unknown & facts.keys()}
+    facts |= {key: replace(facts[key], has_unknown=True) for key in unknown.keys() & facts.keys()}
     edges = [] if are_new and not others else edges_into(session, affected)
     ends = {end for edge in edges for end in (edge.upstream, edge.downstream)}
     labelled = label(
@@ -130,18 +132,30 @@ def label_batch(
         settled=_settled(session, ends - affected),
         edges=edges,
         mentions=mentions,
-        strictest_of=_strictest_of(session, unknown, facts) if unknown else {},
+        strictest_of=_strictest_of(session, unknown.keys() & facts.keys(), facts),
     )
     interned = intern_labels(session, {key: each.labels for key, each in labelled.items()})
     return {key: Outcome(interned[key], each.strictest) for key, each in labelled.items()}, others
 
 
-def _unknown_in(session: Session, sources: Collection[str]) -> set[DatasetId]:
-    """Read which datasets of these sources have an unknown origin."""
+def _unknown_in(session: Session, sources: Collection[str]) -> dict[DatasetId, str]:
+    """Read which datasets of these sources have an unknown origin, with the source of each."""
     table = tables.unknown_origins
-    statement = select(table.c.dataset_id).join(_datasets, _datasets.c.id == table.c.dataset_id)
+    statement = select(table.c.dataset_id, _datasets.c.source).join(_datasets, _datasets.c.id == table.c.dataset_id)
     rows = session.read(statement.where(session.dialect.among(_datasets.c.source, sources)))
-    return {DatasetId(row.dataset_id) for row in rows}
+    return {DatasetId(row.dataset_id): row.source for row in rows}
+
+
+def _outdone(session: Session, fresh: Iterable[Facts], beside: Mapping[DatasetId, str]) -> set[DatasetId]:
+    """Return those with an unknown origin that new datasets of their source make stricter: where something as strict
+    is there already, new ones change nothing, and a source may have very many of either."""
+    reached = _strictest_in(session, set(beside.values()))
+    brought: dict[str, PrivacyTier] = {}
+    for each in fresh:
+        if (tier := strictest_alone(each)) is not None:
+            brought[each.source] = max(tier, brought.get(each.source, tier))
+    stricter = {source for source, tier in brought.items() if source not in reached or tier > reached[source]}
+    return {each for each, source in beside.items() if source in stricter}
 
 
 def _settled(session: Session, ids: Collection[str]) -> dict[DatasetId, Labelled]:
@@ -160,17 +174,19 @@ def _strictest_of(
     session: Session, unknown: Collection[DatasetId], facts: Mapping[DatasetId, Facts]
 ) -> dict[str, PrivacyTier]:
     """Read the strictest tier of the other datasets of those sources in which an origin is unknown."""
-    sources = {facts[each].source for each in unknown if each in facts}
-    among = session.dialect.among
-    rows = session.read(
-        select(_datasets.c.source, func.max(_datasets.c.strictest_tier).label("tier"))
-        .where(
-            among(_datasets.c.source, sources),
-            not_(among(_datasets.c.id, facts)),
-            _datasets.c.strictest_tier.is_not(None),
-        )
-        .group_by(_datasets.c.source)
-    )
+    sources = {facts[each].source for each in unknown}
+    return _strictest_in(session, sources, but=facts)
+
+
+def _strictest_in(session: Session, sources: Collection[str], but: Collection[str] = ()) -> dict[str, PrivacyTier]:
+    """Read the strictest tier of the datasets of these sources, leaving some out."""
+    if not sources:
+        return {}
+    among, tier = session.dialect.among, _datasets.c.strictest_tier
+    statement = select(_datasets.c.source, func.max(tier).label("tier")).where(among(_datasets.c.source, sources))
+    if but:
+        statement = statement.where(not_(among(_datasets.c.id, but)))
+    rows = session.read(statement.where(tier.is_not(None)).group_by(_datasets.c.source))
     return {row.source: PrivacyTier(row.tier) for row in rows}
 
 

@@ -177,9 +177,7 @@ def _strictest(
     upstreams: Mapping[DatasetId, Sequence[DatasetId]],
     plain: Mapping[DatasetId, Facts],
 ) -> dict[DatasetId, PrivacyTier | None]:
-    found: dict[DatasetId, PrivacyTier | None] = {
-        each.id: max(_own_tiers(each, has_upstream=False), default=None) for each in plain.values()
-    }
+    found: dict[DatasetId, PrivacyTier | None] = {each.id: strictest_alone(each) for each in plain.values()}
     for members in groups:
         tiers: list[PrivacyTier] = []
         for each in members:
@@ -189,6 +187,11 @@ def _strictest(
                 tiers += [] if known is None else [known]
         found.update(dict.fromkeys(members, max(tiers, default=None)))
     return found
+
+
+def strictest_alone(facts: Facts) -> PrivacyTier | None:
+    """Return the strictest tier in a dataset that comes from nothing."""
+    return max(_own_tiers(facts, has_upstream=False), default=None)
 
 
 def _own_tiers(facts: Facts, *, has_upstream: bool) -> list[PrivacyTier]:

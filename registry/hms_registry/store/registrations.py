@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 from sqlalchemy import delete, insert, select, update
 
@@ -25,6 +26,9 @@ from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
 
 _datasets = tables.datasets
+_KnownRow = tuple[str, str, DatasetId, Stamp | None, str]
+_PAGE = 1_000
+_STATES = {state.value: state for state in DatasetState}
 
 
 class SqlRegistrations:
@@ -33,18 +37,17 @@ class SqlRegistrations:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def known(self, source: str) -> Mapping[Address, Known]:
+    def known(self, source: str) -> dict[Address, Known]:
         """Everything registered of a source, also gone ones."""
         table = _datasets
         statement = select(table.c.schema_name, table.c.table_name, table.c.id, table.c.stamp, table.c.state)
-        return {
-            Address(source, row.schema_name, row.table_name): Known(
-                dataset_id=DatasetId(row.id),
-                stamp=None if row.stamp is None else Stamp(row.stamp),
-                state=DatasetState(row.state),
-            )
-            for row in self._session.read(statement.where(table.c.source == source))
-        }
+        schemas: dict[str, str] = {}  # there may be very many datasets, in few schemas
+        found = {}
+        for rows in self._session.read(statement.where(table.c.source == source)).partitions(_PAGE):
+            for schema, name, dataset_id, stamp, state in cast(Iterable[_KnownRow], rows):
+                address = Address(source, schemas.setdefault(schema, schema), name)
+                found[address] = Known(dataset_id=dataset_id, stamp=stamp, state=_STATES[state])
+        return found
 
     def register(
         self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import ScalarSelect, Select, func, insert, select, update
 
 from hms_registry.domain.crawls import CrawlState
 from hms_registry.domain.datasets import DatasetId, Stamp
@@ -13,7 +13,7 @@ from hms_registry.store.codec import parse_time
 from hms_registry.store.session import Session
 from hms_registry.store.statements import dump_source, parse_source
 
-_WHOLE = (CrawlState.COMPLETE.value, CrawlState.UNCHANGED.value)
+_WHOLE = (CrawlState.COMPLETE, CrawlState.UNCHANGED)
 
 
 def load_sources(session: Session, *names: str) -> dict[str, SourceStatus]:
@@ -21,13 +21,9 @@ def load_sources(session: Session, *names: str) -> dict[str, SourceStatus]:
 
     When it was last crawled whole follows from its crawls: an unchanged crawl then writes its own row only.
     """
-    table, crawls = tables.sources, tables.crawls
-    crawled = (
-        select(func.max(crawls.c.finished_at))
-        .where(crawls.c.source == table.c.name, crawls.c.state.in_(_WHOLE))
-        .scalar_subquery()
-    )
-    statement: Select[tuple[object, ...]] = select(table, crawled.label("last_crawled_at")).order_by(table.c.name)
+    table = tables.sources
+    ended = [_last(state).label(state.value) for state in _WHOLE]
+    statement: Select[tuple[object, ...]] = select(table, *ended).order_by(table.c.name)
     if names:
         statement = statement.where(session.dialect.among(table.c.name, names))
     return {
@@ -36,10 +32,17 @@ def load_sources(session: Session, *names: str) -> dict[str, SourceStatus]:
             epoch=row.epoch,
             stamp=None if row.stamp is None else Stamp(row.stamp),
             is_stale=row.is_stale,
-            last_crawled_at=parse_time(row.last_crawled_at),
+            last_crawled_at=parse_time(max(filter(None, row[-len(ended) :]), default=None)),
         )
         for row in session.read(statement)
     }
+
+
+def _last(state: CrawlState) -> ScalarSelect[str | None]:
+    """When a run last ended so: the end of an index, however many runs there were; two states at once are not."""
+    crawls = tables.crawls
+    mine = (crawls.c.source == tables.sources.c.name, crawls.c.state == state.value)
+    return select(func.max(crawls.c.finished_at)).where(*mine).scalar_subquery()
 
 
 class SqlSources:

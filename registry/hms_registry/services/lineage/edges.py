@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, ForeignKey
 from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.domain.names import Address
 from hms_registry.errors import SqlInvalid
 from hms_registry.ports.adapter import ViewDefinition
+from hms_registry.ports.catalogue import Known
 from hms_registry.services.lineage.column_origins import Names, OutOfTime, Resolver
 from hms_registry.services.lineage.relations import (
     Lookup,
@@ -144,16 +146,22 @@ def _edge(source: Source, view: DatasetId, column: str | None) -> Edge:
     )
 
 
-def reference_edges(keys: Iterable[ForeignKey], *, dataset_id: DatasetId, lookup: Lookup) -> tuple[Edge, ...]:
-    """Return the edges of foreign keys: the downstream refers to the upstream. Unregistered targets have none."""
+def reference_edges(
+    keys: Iterable[ForeignKey], *, dataset_id: DatasetId, known: Mapping[Address, Known]
+) -> tuple[Edge, ...]:
+    """Return the edges of foreign keys: the downstream refers to the upstream. Unregistered targets have none.
+
+    Args:
+        known: what is registered of the source.
+    """
     edges: dict[Edge, None] = {}
     for key in keys:
-        target = lookup(key.target.schema, key.target.table)
+        target = known.get(key.target)
         if target is None or target.state is DatasetState.GONE:
             continue
         for column, target_column in zip(key.columns, key.target_columns, strict=False):
             edge = Edge(
-                upstream=target.id,
+                upstream=target.dataset_id,
                 downstream=dataset_id,
                 kind=EdgeKind.REFERENCES,
                 upstream_column=target_column,

@@ -17,7 +17,9 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
+    Integer,
     Table,
+    Text,
     any_,
     bindparam,
     create_engine,
@@ -97,13 +99,10 @@ class Postgresql:
         return engine
 
     def _connect(self) -> psycopg.Connection:
-        connection = _Connection.connect(
-            make_conninfo(**self._location.parameters), autocommit=True
-        )  # `begin` says how
-        encoding, version = (
-            connection.info.parameter_status("server_encoding"),
-            connection.info.server_version // 10_000,
-        )
+        # autocommit: psycopg begins nothing by itself, `begin` does
+        connection = _Connection.connect(make_conninfo(**self._location.parameters), autocommit=True)
+        encoding = connection.info.parameter_status("server_encoding")
+        version = connection.info.server_version // 10_000
         if encoding != "UTF8" or version < _OLDEST:
             connection.close()
             raise SettingsInvalid(
@@ -178,10 +177,10 @@ class _Connection(psycopg.Connection):
 
 
 class _Types(PGTypeCompiler):
-    """Text compares byte by byte, as in SQLite and whatever the server's locale is; no number runs out."""
+    """Columns: text compares byte by byte, as in SQLite and whatever the server's locale is; no number runs out."""
 
-    def visit_TEXT(self, *_: object, **__: object) -> str:
-        return 'TEXT COLLATE "C"'
+    def visit_TEXT(self, type_: Text, **kw: object) -> str:
+        return 'TEXT COLLATE "C"' if "type_expression" in kw else str(super().visit_TEXT(type_, **kw))
 
-    def visit_INTEGER(self, *_: object, **__: object) -> str:
-        return "BIGINT"
+    def visit_INTEGER(self, type_: Integer, **kw: object) -> str:
+        return "BIGINT" if "type_expression" in kw else str(super().visit_INTEGER(type_, **kw))

