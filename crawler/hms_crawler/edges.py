@@ -19,13 +19,8 @@ from hms_registry.domain.datasets import (
 )
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, SourceError, SourceUnreachable
-<<<<<<< HEAD
 from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition, ViewOrigins
-from hms_registry.ports.catalogue import Catalogue, EdgeSet, Registered, UnitOfWork
-=======
-from hms_registry.ports.adapter import Adapter, SuppliesLineage, ViewDefinition
 from hms_registry.ports.catalogue import Catalogue, EdgeSet, Known, Registered, UnitOfWork
->>>>>>> main
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address, reference_edges
 from hms_registry.services.lineage.stated import edges_of_origins
 
@@ -159,17 +154,12 @@ class _Lookups(dict[str, Lookup]):
         return self[dialect]
 
 
-<<<<<<< HEAD
-def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups, uow: UnitOfWork) -> EdgeSet | None:
-    view = uow.datasets.find(definition.view)
-=======
-def _edges(definition: ViewDefinition, lookups: _Lookups) -> EdgeSet | None:
+def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups) -> EdgeSet | None:
     view = lookups.find(definition.view)
->>>>>>> main
     if view is None:
         return None
     if isinstance(definition, ViewOrigins):
-        parsed = edges_of_origins(definition, view=view, find=uow.datasets.find)
+        parsed = edges_of_origins(definition, view=view, find=lookups.find)
     else:
         parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
     return EdgeSet(downstream=view.id, origin=VIEW, edges=parsed.edges, has_unknown=parsed.has_unknown)

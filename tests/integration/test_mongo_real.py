@@ -79,10 +79,8 @@ if REAL_URL:
     def test_a_validator_a_view_and_a_rename_are_seen(database: MongoDatabase) -> None:
         """A stated type is a column, a view has edges, collMod is one version, a rename keeps the uuid."""
         inside = database.client[database.name]
-        rule = {
-            "$jsonSchema": {"bsonType": "object", "properties": {"n": {"bsonType": "int", "description": "how many"}}}
-        }
-        inside.create_collection("t", validator=rule)
+        stated = {"n": {"bsonType": "int", "description": "how many"}}
+        inside.create_collection("t", validator={"$jsonSchema": {"bsonType": "object", "properties": stated}})
         database.insert("t", [{"_id": 1, "n": 1, "s": "x"}])
         inside.create_collection("v", viewOn="t", pipeline=[{"$project": {"m": "$n"}}])
         with registry() as crawled:
