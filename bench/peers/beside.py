@@ -9,6 +9,7 @@ from statistics import median
 from bench.crawled import Crawled, crawl_apart
 from bench.figures import require_equal
 from bench.homes import Homes
+from bench.peers import ours
 from bench.peers.datahub import DataHub
 from bench.peers.told import Told
 from bench.s3 import FEW
@@ -96,8 +97,12 @@ def _beside(
         their_starts.append(theirs(0)[0])
         took, told = theirs(size)
         their_crawls.append(took)
-        require_equal((crawls[-1].listed, len(told.datasets)), (size, size), f"datasets told of {what}")
+        require_equal(_counts(ours.told(homes.crawled(size))), _counts(told), f"datasets and columns told of {what}")
     return Beside(what=what, ours=_ours(crawls, again), theirs=_theirs(their_starts, their_crawls), factor=factor)
+
+
+def _counts(told: Told) -> tuple[int, int]:
+    return len(told.datasets), sum(len(columns) for columns in told.datasets.values())
 
 
 def _ours(crawls: list[Crawled], again: list[Crawled]) -> Side:

@@ -26,6 +26,7 @@ from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
 from hms_registry.errors import SqlRefused
 from hms_registry.services.manifest import parse_manifest
+from hms_registry.services.settings_file import catalogue_url
 from hms_registry.services.sources_file import read_sources
 from sql_house import House
 
@@ -123,7 +124,15 @@ def test_the_page_of_sql_has_every_function_and_node() -> None:
 
 def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
-    assert {block.about for block in every("yaml")} <= {"sources", "manifest", "roles", "cases"}
+    assert {block.about for block in every("yaml")} <= {"sources", "manifest", "roles", "cases", "settings"}
+
+
+@pytest.mark.parametrize("block", every("yaml", "settings"), ids=lambda block: block.page.name)
+def test_settings_snippets_are_read(block: Block, tmp_path: Path) -> None:
+    """The product's reader takes them, and a password of odd characters."""
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    assert catalogue_url(tmp_path, {"CATALOGUE_PASSWORD": "a/b@c"}) == "postgresql://hms:a%2Fb%40c@db.example:5432/hms"
 
 
 @pytest.mark.parametrize("block", every("yaml", "sources"), ids=lambda block: block.page.name)

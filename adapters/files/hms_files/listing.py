@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
@@ -11,6 +12,8 @@ from hms_formats.listing import MANIFEST, Entry, Listed, is_hidden_folder
 from hms_registry.errors import SourceUnreachable
 
 _MAX_DEPTH: Final = 100
+_entry: Final = partial(tuple.__new__, Entry)
+"""Makes an entry of its fields in half the time that its class takes."""
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -80,7 +83,7 @@ def _files(opened: int, root: str, path: str, listed: Listed) -> list[str]:
         except OSError as exc:
             listed.problems.append((_shown(prefix + name), f"it cannot be looked at: {exc.strerror}"))
             continue
-        file = Entry(prefix + name, status.st_size, status.st_mtime_ns)
+        file = _entry((prefix + name, status.st_size, status.st_mtime_ns, ""))
         if name.endswith(MANIFEST):
             listed.take(file, name)
         else:
