@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WHEEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check format test test-quick bench bench-peers bench-nightly serve clean
+.PHONY: help install demo check format test test-quick test-nightly bench bench-peers bench-nightly serve clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ test: install ## every test
 
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'
+
+test-nightly: install ## what takes too long for every day: a crawl of 100,000 tables
+	HMS_DTA_TABLES=100000 $(BIN)/python -m pytest tests/integration/test_many_tables.py
 
 bench: install ## each figure as a ratio to a limit measured in the same run
 	$(BIN)/python -m bench

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from bench import crawls, federated, joins, lists, postgres, s3, starts
-from bench.figures import Figure, Unequal, table
+from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
 from services.running import ServiceFailed, ServiceMissing
@@ -69,7 +69,7 @@ def main() -> int:
         print(json.dumps({"machine": machine(), "seconds": seconds, "figures": [f.as_dict() for f in figures]}))
     else:
         missed = sum(figure.verdict == "missed" for figure in figures)
-        rows = table(figures, is_markdown=asked.markdown)
+        rows = for_readme(figures) if asked.markdown else table(figures)
         print(f"{machine()}; load {os.getloadavg()[0]:.1f}; {seconds:.0f} s; {missed} missed\n\n{rows}")
     return 0
 

@@ -84,10 +84,18 @@ class Figure:
         }
 
 
-def table(figures: Sequence[Figure], *, is_markdown: bool = False) -> str:
-    """Lay the figures out as one table."""
-    rows = [COLUMNS, *(figure.cells() for figure in figures)]
-    return in_markdown(rows) if is_markdown else laid_out(rows)
+def table(figures: Sequence[Figure]) -> str:
+    """Lay the figures out as one table of plain text."""
+    return laid_out([COLUMNS, *(figure.cells() for figure in figures)])
+
+
+def for_readme(figures: Sequence[Figure]) -> str:
+    """Lay the figures out as the README shows them: without names and notes, target and verdict in one."""
+    rows = [("figure", "ours", "the limit", "ratio", "target")]
+    for figure in figures:
+        _, what, ours, limit, ratio, target, verdict, _ = figure.cells()
+        rows.append((what, ours, limit, ratio, f"{target}: {verdict}" if verdict else ""))
+    return in_markdown(rows)
 
 
 def laid_out(rows: Sequence[Sequence[str]]) -> str:
@@ -99,7 +107,7 @@ def laid_out(rows: Sequence[Sequence[str]]) -> str:
 
 
 def in_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Lay rows of cells out as a table of Markdown, as the README shows it."""
+    """Lay rows of cells out as a table of Markdown."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines)

@@ -85,9 +85,11 @@ def main(home: Path, env: Mapping[str, str]) -> None:
             (home / name).write_text(told, encoding="utf-8")
     if not (home / "policies").exists():
         shutil.copytree(HERE / "policies", home / "policies")
+    is_new = not (home / ".hms-dta").exists()
     manifests = list(write_manifests(home / "manifests", lake=lake))
-    for words in (["init"], ["crawl"], *(["ingest", str(path)] for path in manifests), ["policy", "publish"]):
+    for words in (["init"], ["crawl"], *(["ingest", str(path)] for path in manifests)) if is_new else (["crawl"],):
         hms(home, *words)
+    hms(home, "policy", "publish")
 
 
 def hms(home: Path, *words: str) -> None:

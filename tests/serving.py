@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,10 @@ class Server:
     def family(self) -> list[int]:
         """The server's living processes: itself and all that descend from it."""
         return [self.process.pid, *descendants(self.process.pid)]
+
+    def queries(self) -> set[int]:
+        """Those of them that answer a query now; one more stands by for the next."""
+        return {pid for pid in self.family() if _name_of(pid) == "hms-dta-query"}
 
 
 @contextmanager
@@ -117,6 +121,12 @@ def descendants(pid: int) -> list[int]:
         found += children
         queue += children
     return found
+
+
+def _name_of(pid: int) -> str:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def is_alive(pid: int) -> bool:

@@ -29,6 +29,7 @@ class PlannedScan:
         schema: Arrow schema the adapter must yield (byte-exact names).
         predicate: what may be pushed; copied, never moved: `Plan.sql` holds every predicate as well.
         limit: rows that are enough; only where nothing remains above it.
+        pin: read the content that this pin of the adapter's holds; None = what is there now.
     """
 
     relation: str
@@ -40,6 +41,7 @@ class PlannedScan:
     schema: pa.Schema
     predicate: tuple[Conjunct, ...] = ()
     limit: int | None = None
+    pin: str | None = None
 
     @property
     def source(self) -> str:

@@ -39,6 +39,7 @@ _STATUS: tuple[tuple[type[HmsError], int], ...] = (
     (errors.AuthenticationFailed, 401),
     (errors.AccessDenied, 403),
     (errors.NotFound, 404),
+    (errors.VersionNotReadable, 404),
     (errors.QueryLimitExceeded, 422),
     (errors.QueryError, 400),
     (errors.SettingsInvalid, 400),

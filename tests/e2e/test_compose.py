@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
+import httpx
 import jsonschema
 import psycopg
 import pytest
@@ -147,27 +148,35 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresSer
                 database.execute(statement)
 
 
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    """The registry, run by the image's own command."""
+    with registry(stack) as running:
+        yield running
+
+
 @pytest.mark.slow
-def test_every_service_is_healthy_by_its_own_check_and_not_before(stack: Stack) -> None:
+def test_every_service_is_healthy_by_its_own_check_and_not_before(stack: Stack, client: httpx.Client) -> None:
     """Each check passes where its server is, and fails where nothing listens."""
-    with registry(stack) as client:
-        ports = {"postgres": stack.database.port, "s3": stack.s3_port, "registry": client.base_url.port or 0}
-        assert {name: health(name, port) for name, port in ports.items()} == dict.fromkeys(ports, 0)
-    assert 0 not in {health(name, free_port()) for name in ports}
+    ports = {"postgres": stack.database.port, "s3": stack.s3_port, "registry": client.base_url.port or 0}
+    nowhere = free_port()
+
+    assert {name: health(name, port) for name, port in ports.items()} == dict.fromkeys(ports, 0)
+    assert [name for name in ports if health(name, nowhere) == 0] == []
 
 
 @pytest.mark.slow
-def test_the_stack_answers_the_question_across_both_stores(stack: Stack) -> None:
+def test_the_stack_answers_the_question_across_both_stores(stack: Stack, client: httpx.Client) -> None:
     """A token made inside opens it; the answer is the analyst's, and the catalogue lies in PostgreSQL."""
     inside = {"HMS_DTA_HOME": str(stack.home), **stack.reading()}
     made = stack.run(["hms-dta", "token", "create", "--as", "shipping-analyst"], inside)
     question = (ROOT / "examples" / "demo.sql").read_text(encoding="utf-8")
+    body = {"sql": question, "format": "csv"}
+    held = {"Authorization": f"Bearer {made.stdout.splitlines()[0]}"}
 
-    with registry(stack) as client:
-        asked = {"json": {"sql": question, "format": "csv"}}
-        held = {"Authorization": f"Bearer {made.stdout.splitlines()[0]}"}
-        answer, nobody = client.post("/dta/query", headers=held, **asked), client.post("/dta/query", **asked)
-        elsewhere = client.post("/dta/query", headers={**held, "Host": "registry:7777"}, **asked)
+    answer = client.post("/dta/query", headers=held, json=body)
+    nobody = client.post("/dta/query", json=body)
+    elsewhere = client.post("/dta/query", headers={**held, "Host": "registry:7777"}, json=body)
 
     assert (answer.status_code, len(answer.text.splitlines())) == (200, 14)
     assert "IMO0" in answer.text and "(synthetic)" not in answer.text

@@ -29,15 +29,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server of one's own, whose query engine is warm."""
     with serving(make_shop(tmp_path)) as server:
         assert server.ask(SMALL, who=ANALYST).status_code == 200
-        idle = len(server.family())
-        eventually(lambda: len(server.family()) <= idle, seconds=SOON_S)
+        eventually(lambda: not server.queries(), seconds=SOON_S)
         yield server
 
 
 @contextmanager
 def asking(server: Server, sql: str) -> Iterator[tuple[socket.socket, set[int]]]:
     """Send a query and do not wait for its answer; the connection, and the process that answers."""
-    before = set(server.family())
+    before = server.queries()
     place = urlsplit(server.url)
     assert place.hostname and place.port
     body = f'{{"sql": "{sql}", "format": "csv"}}'.encode()
@@ -45,8 +44,8 @@ def asking(server: Server, sql: str) -> Iterator[tuple[socket.socket, set[int]]]
             f"Authorization: {server.token(ANALYST)['Authorization']}", f"Content-Length: {len(body)}"]  # fmt: skip
     with socket.create_connection((place.hostname, place.port), timeout=30) as link:
         link.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
-        eventually(lambda: bool(set(server.family()) - before), seconds=20, told=lambda: server.log)
-        yield link, set(server.family()) - before
+        eventually(lambda: bool(server.queries() - before), seconds=20, told=lambda: server.log)
+        yield link, server.queries() - before
 
 
 def is_gone(processes: set[int]) -> bool:

@@ -101,11 +101,22 @@ def eventually(fact: Callable[[], bool], within_s: float = 20.0) -> bool:
 @pytest.fixture(autouse=True)
 def _alone(children: Children) -> None:
     """No query of an earlier test is still on its way out."""
-    assert eventually(no_query_runs, within_s=3)
+    assert eventually(no_query_runs)
+
+
+def named(name: str, *, of: int | None = None) -> list[int]:
+    """The zygote's children that call themselves so: `query` or `spare`."""
+    found = []
+    for pid in descendants(of or zygote()):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/comm").read_text() == f"hms-dta-{name}\n" and state(pid) != "Z":
+                found.append(pid)
+    return found
 
 
 def no_query_runs() -> bool:
-    return descendants(zygote()) == []
+    """One spare, and nothing else."""
+    return descendants(zygote()) == named("spare") and len(named("spare")) == 1
 
 
 def left_behind() -> list[str]:
@@ -209,8 +220,8 @@ def test_a_killed_child_is_a_clear_error(children: Children) -> None:
 
 
 def _kill_the_query() -> None:
-    assert eventually(lambda: not no_query_runs(), within_s=3)
-    os.kill(descendants(zygote())[0], signal.SIGKILL)
+    assert eventually(lambda: named("query") != [], within_s=3)
+    os.kill(named("query")[0], signal.SIGKILL)
 
 
 def test_a_child_killed_in_the_stream_ends_it_in_an_error(children: Children) -> None:
@@ -350,7 +361,7 @@ def test_what_a_killed_query_spilled_is_removed(children: Children) -> None:
     reader.start()
 
     assert eventually(lambda: left_behind() != [], within_s=10)
-    os.kill(descendants(zygote())[0], signal.SIGKILL)
+    os.kill(named("query")[0], signal.SIGKILL)
 
     reader.join()
     assert eventually(lambda: left_behind() == [])
@@ -363,10 +374,11 @@ def test_the_zygote_has_no_threads_and_knows_no_secret(children: Children) -> No
         next(found)
     with ask(children, BOTH, opener(batches=5000, rows=5000)) as found:
         next(found)
+        assert eventually(lambda: len(descendants(zygote())) == 2)
         seen = [zygote(), *descendants(zygote())]
         texts = [Path(f"/proc/{pid}/{name}").read_bytes() for pid in seen for name in ("cmdline", "environ")]
 
-    assert len(seen) == 2
+    assert len(seen) == 3
     assert entries(f"/proc/{zygote()}/task") == 1
     assert not any(secret.encode() in text for text in texts)
 
@@ -413,6 +425,46 @@ def test_closing_ends_running_queries_and_leaves_no_process_and_no_file() -> Non
     assert failure(ask(children, IDS)).message == "the query was cancelled"
 
 
+def test_a_query_takes_the_spare_and_another_stands_by(children: Children) -> None:
+    """A fork, a sandbox and first steps were taken before it came; each child answers one query, and no more."""
+    took = []
+    for _ in range(3):
+        (spare,) = named("spare")
+        with ask(children, BOTH, opener(batches=2000, rows=5000)) as found:
+            next(found)
+            took.append((spare, *named("query")))
+        assert eventually(no_query_runs)
+
+    assert [query for _, query in took] == [spare for spare, _ in took]
+    assert len({query for _, query in took}) == 3
+
+
+def test_a_query_that_finds_no_spare_is_answered_all_the_same(children: Children) -> None:
+    """It was killed, or another query took it a moment ago."""
+    (spare,) = named("spare")
+    os.kill(spare, signal.SIGKILL)
+    assert eventually(lambda: state(spare) == "")
+    for _ in range(2):
+        with ask(children, IDS) as found:
+            assert sum(batch.num_rows for batch in found) == 30
+
+    assert eventually(no_query_runs)
+
+
+def test_the_spare_ends_with_a_zygote_that_is_killed() -> None:
+    """Also when the query that took its forerunner still runs."""
+    before = set(descendants(os.getpid()))
+    with Children() as children, ask(children, BOTH, opener(batches=5000, rows=5000)) as found:
+        next(found)
+        ours = min(set(descendants(os.getpid())) - before)
+        assert eventually(lambda: len(named("spare", of=ours)) == 1)
+        (spare,) = named("spare", of=ours)
+
+        os.kill(ours, signal.SIGKILL)
+
+        assert eventually(lambda: state(spare) in ("", "Z"))
+
+
 ORPHAN = """
 import sys, time
 from engine_fakes import Opener, planned, scanned
@@ -432,8 +484,8 @@ def test_a_parent_that_is_killed_leaves_no_process_and_no_file() -> None:
     with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, env=env) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"running\n"
+        assert eventually(lambda: len(descendants(parent.pid)) == 3)
         theirs = descendants(parent.pid)
-        assert len(theirs) == 2
 
         parent.kill()
 

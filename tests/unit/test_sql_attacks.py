@@ -134,7 +134,9 @@ SELECT :x
 SELECT @x
 SELECT week FROM cdc.public.flu USING SAMPLE 10
 SELECT week FROM cdc.public.flu TABLESAMPLE SYSTEM (10)
-SELECT week FROM cdc.public.flu FOR VERSION AS OF 3
+SELECT week FROM cdc.public.flu FOR VERSION AS OF week
+SELECT week FROM cdc.public.flu FOR VERSION AS OF '[["etc/passwd", 1, "v"]]'
+SELECT week FROM cdc.public.flu FOR VERSION BETWEEN 1 AND 2
 SELECT week FROM cdc.public.flu FOR TIMESTAMP AS OF now()
 SELECT * FROM cdc.public.flu PIVOT (sum(cases) FOR week IN (1, 2))
 SELECT * FROM cdc.public.flu MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)

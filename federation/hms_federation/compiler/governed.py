@@ -18,6 +18,7 @@ from hms_federation.compiler.scope import Field, Key, Origin, Scope
 from hms_federation.compiler.semantics.casts import cast
 from hms_federation.compiler.semantics.types import BOOLEAN, INSTANT, TIMESTAMP, Typed, duckdb
 from hms_federation.compiler.uses import Uses
+from hms_federation.compiler.versions import pin_of
 from hms_federation.plan import Governed, PlannedScan
 from hms_registry.domain.columns import Column
 from hms_registry.domain.datasets import Dataset, DatasetRef
@@ -64,7 +65,16 @@ class GovernedScan:
         limit: rows that are enough.
     """
 
-    def __init__(self, *, number: int, dataset: Dataset, decision: Decision, alias: str, mask_sql: MaskSql) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        dataset: Dataset,
+        decision: Decision,
+        alias: str,
+        mask_sql: MaskSql,
+        version: int | None = None,
+    ) -> None:
         self.number = number
         self.dataset = dataset
         self.decision = decision
@@ -72,6 +82,8 @@ class GovernedScan:
         self.relation = f"__scan_{number}"
         self.predicate: list[Conjunct] = []
         self.limit: int | None = None
+        self._pin = pin_of(dataset, version) if version is not None else None
+        self._as_of = f" FOR VERSION AS OF {version}" if version is not None else ""
         flat = [column for column in dataset.columns if len(column.path.segments) == 1]
         lower = assign_lower(column.name for column in flat)
         self._columns = {lower[column.name]: column for column in flat}
@@ -224,6 +236,7 @@ class GovernedScan:
             schema=schema,
             predicate=tuple(dict.fromkeys(self.predicate)),
             limit=self.limit,
+            pin=self._pin,
         )
 
     def governed(self) -> Governed:
@@ -247,4 +260,4 @@ class GovernedScan:
             items.append(f"CAST({mask.trino} AS {self._types[name]}) AS {quoted}" if mask is not None else quoted)
         where = " AND ".join(f"({text})" for text in self.decision.row_filters)
         listed = ", ".join(items) or "1 AS one"
-        return f"SELECT {listed} FROM {self.dataset.trino_name}" + (f" WHERE {where}" if where else "")  # noqa: S608  # compiled parts, quoted names
+        return f"SELECT {listed} FROM {self.dataset.trino_name}{self._as_of}" + (f" WHERE {where}" if where else "")  # noqa: S608  # compiled parts, quoted names

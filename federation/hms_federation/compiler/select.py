@@ -64,6 +64,7 @@ class _Select:
         self.compiler = self.sources.compiler(self.source.fields, "in SELECT")
         self.compiler.windows = {window.name.lower(): window for window in node.args.get("windows") or []}
         self.free: list[dict[str, exp.Expr]] = []
+        self.has_window = any(each.find(exp.Window) for each in node.expressions)
 
     def rows(self) -> Rows:
         """Compile the clauses: WHERE, GROUP BY, HAVING, the columns, ORDER BY, LIMIT."""
@@ -274,20 +275,16 @@ class _Select:
         self._push_limit(has_tail=has_tail)
 
     def _join(self, items: list[_Item], conditions: list[exp.Expr]) -> None:
-        """Tell what may narrow one scan by another."""
-        has_window = any(node.find(exp.Window) for node in self.node.expressions)
         has_more = any(self.node.args.get(clause) for clause in ("group", "having", "limit", "offset"))
-        output = items[0].field if len(items) == 1 else None
-        if len(items) == 1 and items[0].node is not None:
-            output = column(items[0].node, self.source.fields)
+        one = items[0] if len(items) == 1 else _Item("")
         joined = Joined(
             fields=self.source.fields,
             nullable=frozenset(self.sources.nullable),
             conditions=conditions,
             equal=self.sources.equal,
-            matches=[(match.on, match.left, match.right) for match in self.sources.matches],
-            is_plain=not (has_more or has_window or self.compiler.has_aggregates),
-            output=output,
+            matches=self.sources.matches,
+            is_plain=not (has_more or self.has_window or self.compiler.has_aggregates),
+            output=column(one.node, self.source.fields) if one.node is not None else one.field,
         )
         self.statement.key_lists.learn(self.node, joined)
 
@@ -298,7 +295,6 @@ class _Select:
         if limit is None or has_tail or not is_plain or len(self.sources.scans) != 1 or self._is_distinct():
             return
         scan = self.sources.scans[0]
-        has_window = any(node.find(exp.Window) for node in self.node.expressions)
         is_table = self.source.sql == self.statement.later(scan)
-        if is_table and not has_window and not self.compiler.has_aggregates and not scan.decision.row_filters:
+        if is_table and not self.has_window and not self.compiler.has_aggregates and not scan.decision.row_filters:
             scan.limit = limit + offset

@@ -14,6 +14,7 @@ from hms_federation.compiler.scope import Field, Scope
 from hms_federation.compiler.semantics.comparisons import equal
 from hms_federation.compiler.semantics.types import BIGINT, Typed, coerce, common, text
 from hms_federation.compiler.statement import renamed
+from hms_federation.compiler.versions import version_of
 from hms_registry.domain.names import TrinoName
 from hms_registry.errors import DatasetNotFound
 from hms_registry.services.trino_types import TrinoType
@@ -33,15 +34,6 @@ class Source:
     fields: list[Field]
 
 
-@dataclass(slots=True)
-class Match:
-    """A left join: its condition, and the columns on its left and its right."""
-
-    on: exp.Expr
-    left: list[Field]
-    right: list[Field]
-
-
 @dataclass(slots=True, kw_only=True)
 class Sources:
     """The FROM of one SELECT.
@@ -51,7 +43,7 @@ class Sources:
         conditions: of its inner joins.
         is_one_way: no RIGHT or FULL join: what WHERE says of a preserved side may be said to its source.
         nullable: numbers of the scans that an outer join fills up with NULLs.
-        matches: of its left joins: the scan on the right, what is to the left of it, and their condition.
+        matches: of its left joins with a table: their condition, the columns on its left, those on its right.
         equal: pairs of columns that USING makes equal; of an inner join both ways, of a left join from left to right.
     """
 
@@ -62,7 +54,7 @@ class Sources:
     conditions: list[exp.Expr] = field(default_factory=list)
     is_one_way: bool = True
     nullable: set[int] = field(default_factory=set)
-    matches: list[Match] = field(default_factory=list)
+    matches: list[tuple[exp.Expr, list[Field], list[Field]]] = field(default_factory=list)
     equal: list[tuple[Field, Field]] = field(default_factory=list)
 
     def compiler(self, fields: list[Field], clause: str) -> Expressions:
@@ -105,7 +97,7 @@ class Sources:
 
     def _table(self, node: exp.Table) -> Source:
         joins = node.args.get("joins") or []
-        only(node, "this", "db", "catalog", "alias", "joins")
+        only(node, "this", "db", "catalog", "alias", "joins", "version")
         parts = [node.args.get(part) for part in ("catalog", "db", "this")]
         named = [part for part in parts if part is not None]
         if not named or not all(isinstance(part, exp.Identifier) for part in named):
@@ -113,6 +105,8 @@ class Sources:
         lower = tuple(part.name.lower() for part in named)
         alias = node.args.get("alias")
         if len(lower) == 1 and lower[0] in self.named:
+            if node.args.get("version") is not None:
+                raise refused(node, "a query of WITH has no versions", hint="name the version of a dataset in it")
             source = self._named(node, self.named[lower[0]], lower[0])
         else:
             source = self._dataset(node, lower, alias)
@@ -132,7 +126,7 @@ class Sources:
             raise DatasetNotFound(
                 f"dataset {shown('.'.join(lower))} was not found", hint=near or "write source.schema.table"
             )
-        scan = self.statement.scan(node, TrinoName(*lower))
+        scan = self.statement.scan(node, TrinoName(*lower), version=version_of(node))
         self.scans.append(scan)
         fields = scan.fields((alias.name.lower(),) if alias is not None else lower)
         return Source(self.statement.later(scan), _renamed(fields, renamed(alias, len(fields))))
@@ -231,7 +225,7 @@ class Sources:
         if not side:
             self.conditions.append(on)
         elif side == "LEFT" and isinstance(join.this, exp.Table):
-            self.matches.append(Match(on, left.fields, right.fields))
+            self.matches.append((on, left.fields, right.fields))
         return Source(f"{left.sql} {word} {right.sql} ON {test.sql}", both)
 
     def _using(self, left: Source, right: Source, using: list[exp.Expr], word: str) -> Source:

@@ -78,13 +78,14 @@ class Statement:
         if self.columns > _MAX_COLUMNS:
             raise refused(node, f"the query computes more than {_MAX_COLUMNS} columns", hint="name those that you need")
 
-    def scan(self, node: exp.Table, name: TrinoName) -> GovernedScan:
+    def scan(self, node: exp.Table, name: TrinoName, *, version: int | None) -> GovernedScan:
         """Open one reference to a dataset, under its policy.
 
         Raises:
             DatasetNotFound: it is not there, or the asker may not know that it is.
             AccessDenied: the asker may find it and not read it.
             PolicyInvalid: its filters or masks cannot be applied.
+            VersionNotFound, VersionNotReadable: it is not there as of that version.
         """
         if name not in self.known:
             dataset = self.resolve(name)
@@ -100,6 +101,7 @@ class Statement:
             decision=decision,
             alias=self.alias(),
             mask_sql=self.mask_sql,
+            version=version,
         )
         self.scans.append(scan)
         self.tables.append((node, scan))

@@ -9,6 +9,7 @@ import resource
 import select
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import NoReturn
@@ -16,8 +17,9 @@ from typing import NoReturn
 import pyarrow as pa
 
 from hms_federation.engine import failures, frames
-from hms_federation.engine.limits import Limits
+from hms_federation.engine.limits import Limits, is_same_engine
 from hms_federation.engine.run import run
+from hms_federation.engine.sandbox import Sandbox
 from hms_federation.engine.scanning import OpenAdapter
 from hms_federation.plan import Plan
 from hms_registry.errors import HmsError
@@ -31,14 +33,18 @@ _ALLOWANCE = 768 << 20
 Request = tuple[Plan, OpenAdapter, Limits]
 
 
-def answer_one(parent: socket.socket, *, spill_to: Path) -> NoReturn:
+def answer_one(parent: socket.socket, *, spill_to: Path, kept: Sandbox | None = None) -> NoReturn:
     """Answer the request that comes down *parent*, and end this process.
+
+    Args:
+        kept: a sandbox that was made beforehand; used if it fits the limits of the request.
 
     Ends without the interpreter's own ending: whatever still runs in a library's thread ends with it.
     """
     code = 1
+    called("hms-dta-query")
     try:
-        failure = _answer(parent, spill_to=spill_to)
+        failure = _answer(parent, spill_to=spill_to, kept=kept)
         if failure is not None:
             frames.send(parent, frames.FAILURE, frames.failure_to_bytes(failure))
         code = 0
@@ -46,7 +52,13 @@ def answer_one(parent: socket.socket, *, spill_to: Path) -> NoReturn:
         os._exit(code)  # without a traceback: it may hold values
 
 
-def _answer(parent: socket.socket, *, spill_to: Path) -> HmsError | None:
+def called(name: str) -> None:
+    """Have the operator's tools show this process under a name, where they can."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
+def _answer(parent: socket.socket, *, spill_to: Path, kept: Sandbox | None) -> HmsError | None:
     memory_bytes = Limits().memory_bytes
     try:
         plan, open_adapter, limits = _request(parent)
@@ -54,7 +66,8 @@ def _answer(parent: socket.socket, *, spill_to: Path) -> HmsError | None:
         cancel = Event()
         Thread(target=_guard, args=(parent, cancel, limits.timeout_s), daemon=True).start()
         _hold_to(limits)
-        with run(plan, open_adapter=open_adapter, limits=limits, cancel=cancel, spill_to=spill_to) as answer:
+        kept = kept if kept is not None and is_same_engine(kept.limits, limits) else None
+        with run(plan, open_adapter=open_adapter, limits=limits, cancel=cancel, spill_to=spill_to, kept=kept) as answer:
             for batch in answer:
                 frames.send(parent, frames.BATCH, memoryview(batch.serialize()))
             frames.send(parent, frames.END)

@@ -30,5 +30,10 @@ class Limits:
     threads: int = 2
 
 
+def is_same_engine(one: Limits, other: Limits) -> bool:
+    """Say whether a sandbox made for the one fits the other."""
+    return (one.memory_bytes, one.spill_bytes, one.threads) == (other.memory_bytes, other.spill_bytes, other.threads)
+
+
 OVER_HTTP = Limits(max_rows=1_000_000, max_bytes=256 << 20)
 """For whoever asks over a network; at their own machine, `Limits()`."""

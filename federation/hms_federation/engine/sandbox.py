@@ -48,8 +48,14 @@ class Sandbox:
     threads are those of all its queries together.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, *, spill_to: Path | None = None) -> None:
+        """Make none yet.
+
+        Args:
+            spill_to: a private directory that the caller removes; None = one that is removed here.
+        """
+        self.limits = limits
+        self._spill_to = spill_to
         self._lock = Lock()
         self._stack = ExitStack()
         self._instance: duckdb.DuckDBPyConnection | None = None
@@ -59,8 +65,8 @@ class Sandbox:
         with self._lock:
             if self._instance is None or not _is_whole(self._instance):
                 self._stack.close()
-                spill_to = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hms-dta-"))
-                self._instance = self._stack.enter_context(closing(make(self._limits, Path(spill_to))))
+                spill_to = self._spill_to or self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hms-dta-"))
+                self._instance = self._stack.enter_context(closing(make(self.limits, Path(spill_to))))
             return self._instance.cursor()
 
     def close(self) -> None:

@@ -65,6 +65,7 @@ class Scanning:
             schema=planned.schema,
             predicate=(*planned.predicate, *further),
             limit=planned.limit,
+            pin=planned.pin,
             batch_rows=BATCH_ROWS,
             cancel=self._stop,
             deadline_s=max(self._deadline - time.monotonic(), 0.001),

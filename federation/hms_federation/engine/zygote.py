@@ -3,6 +3,8 @@
 Its own, and not `multiprocessing`'s forkserver, since that is one for the whole program and cannot be stopped, runs
 the program's main module again in each child, and keeps a second process. This one ends with its control socket.
 
+One child is always forked ahead, the *spare*: a query that finds it waits for no fork, no sandbox and no first steps.
+
 Down the control socket come commands (`SPAWN` carries one end of the query's own socket; `END` = it has `GRACE_S`
 left); up goes one `GONE` for each child that ended. It alone kills, reaps, and removes what children spilled, so
 that no process id is ever used after its process is gone.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import math
 import os
 import select
 import shutil
@@ -21,18 +24,26 @@ import struct
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from hms_federation.engine.child import GRACE_S, answer_one
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.run import run
+from hms_federation.engine.spare import stand_by
 from hms_federation.plan import OutputColumn, Plan
 from hms_registry.errors import SourceNotFound
 
 SPAWN, END, GONE = b"S", b"E", b"G"
 COMMAND = struct.Struct("!cQd")
 """What, which query, and for SPAWN the seconds it may take; for GONE its exit status."""
+
+_SPARE_PAUSE_S = 0.1
+"""Between a query that took the spare and the next spare: what makes one ready takes the processor from the query."""
+_SPARE_RETRY_S = 5.0
+"""After one that died: whatever it died of may still be there."""
+_SPARE_LASTS_S = 600.0
 
 _NOTHING = Plan(
     sql="SELECT 1 AS x", governed_sql="", scans=(), columns=(OutputColumn(name="x", trino_type="integer"),), governed=()
@@ -80,12 +91,23 @@ def _no_adapter(source: str) -> NoReturn:
     raise SourceNotFound(f"no source is called {source}")
 
 
+@dataclass(slots=True)
+class _Child:
+    """A child: of a query, or spare and still without one."""
+
+    spilled: Path
+    query: int | None = None
+    kill_at: float = math.inf
+
+
 class _Zygote:
     def __init__(self, control: socket.socket, root: Path) -> None:
         self._control = control
         self._root = root
-        self._queries: dict[int, int] = {}  # pid -> query
-        self._kill_at: dict[int, float] = {}  # pid -> monotonic time
+        self._children: dict[int, _Child] = {}  # by pid
+        self._forked = 0
+        self._spare: tuple[int, socket.socket] | None = None
+        self._spare_due = 0.0
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._waker, False)
@@ -95,21 +117,25 @@ class _Zygote:
     def serve(self) -> None:
         """Obey commands until there is nobody to give them."""
         while True:
-            wait = max(0.0, min(self._kill_at.values()) - time.monotonic()) if self._kill_at else None
+            due = min([self._spare_due, *(child.kill_at for child in self._children.values())])
+            wait = None if due == math.inf else max(0.0, due - time.monotonic())
             ready, _, _ = select.select([self._control.fileno(), self._wake], [], [], wait)
             if self._wake in ready:
                 with suppress(BlockingIOError):
                     os.read(self._wake, 4096)
             self._kill_overdue()
             self._reap()
-            if self._control.fileno() in ready and not self._obey():
-                return
+            if self._control.fileno() in ready:
+                if not self._obey():
+                    return
+            elif self._spare_due <= time.monotonic():
+                self._renew_spare()
 
     def end(self) -> None:
         """End every child and leave nothing on the disk."""
-        for pid in self._queries:
+        for pid in self._children:
             os.kill(pid, signal.SIGKILL)
-        for pid in self._queries:
+        for pid in self._children:
             os.waitpid(pid, 0)
         shutil.rmtree(self._root, ignore_errors=True)
 
@@ -121,50 +147,97 @@ class _Zygote:
         if command == SPAWN:
             self._spawn(query, socket.socket(fileno=fds[0]), seconds)
         elif command == END:
-            for pid, its in self._queries.items():
-                if its == query:
-                    self._kill_at[pid] = min(self._kill_at[pid], time.monotonic() + GRACE_S)
+            for child in self._children.values():
+                if child.query == query:
+                    child.kill_at = min(child.kill_at, time.monotonic() + GRACE_S)
         return True
 
     def _spawn(self, query: int, parent: socket.socket, seconds: float) -> None:
         with parent:
-            try:
-                pid = os.fork()
-            except OSError:
-                self._tell_gone(query, -1)
-                return
-            if pid == 0:
-                self._become(query, parent)
-        self._queries[pid] = query
-        self._kill_at[pid] = time.monotonic() + seconds + GRACE_S
+            pid = self._hand_to_spare(parent) or self._fork(parent)
+        if pid is None:
+            self._tell_gone(query, -1)
+            return
+        child = self._children[pid]
+        child.query, child.kill_at = query, time.monotonic() + seconds + GRACE_S
 
-    def _become(self, query: int, parent: socket.socket) -> NoReturn:
+    def _hand_to_spare(self, parent: socket.socket) -> int | None:
+        """Give a query to the spare; None = there is none that lives."""
+        if self._spare is None:
+            return None
+        (pid, ours), self._spare = self._spare, None
+        self._spare_due = time.monotonic() + _SPARE_PAUSE_S
+        with ours:
+            try:
+                socket.send_fds(ours, [b"q"], [parent.fileno()])
+            except OSError:
+                return None  # it was killed, and will be reaped
+        return pid
+
+    def _renew_spare(self) -> None:
+        """Fork a spare, in place of one that has stood by for long."""
+        if self._spare is not None:
+            self._spare[1].close()
+            self._spare = None
+        ours, theirs = socket.socketpair()
+        self._spare = 0, ours
+        with theirs:
+            pid = self._fork(theirs, is_spare=True)
+        if pid is None:
+            ours.close()
+            self._spare = None
+            self._spare_due = time.monotonic() + _SPARE_RETRY_S
+            return
+        self._spare = pid, ours
+        self._spare_due = time.monotonic() + _SPARE_LASTS_S
+
+    def _fork(self, parent: socket.socket, *, is_spare: bool = False) -> int | None:
+        self._forked += 1
+        spilled = self._root / str(self._forked)
+        try:
+            pid = os.fork()
+        except OSError:
+            return None
+        if pid == 0:
+            self._become(parent, spilled, is_spare=is_spare)
+        self._children[pid] = _Child(spilled)
+        return pid
+
+    def _become(self, parent: socket.socket, spilled: Path, *, is_spare: bool) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
             os.close(self._wake)
             os.close(self._waker)
-            answer_one(parent, spill_to=self._root / str(query))
+            if self._spare is not None:
+                self._spare[1].close()  # held by a child, also by itself, it would hide that the zygote is gone
+            if is_spare:
+                stand_by(parent, spill_to=spilled)
+            answer_one(parent, spill_to=spilled)
         finally:
             os._exit(1)
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
-        for pid, at in self._kill_at.items():
-            if at <= now:
+        for pid, child in self._children.items():
+            if child.kill_at <= now:
                 os.kill(pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
-                self._kill_at[pid] = now + GRACE_S
+                child.kill_at = now + GRACE_S
 
     def _reap(self) -> None:
-        while self._queries:
+        while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            query = self._queries.pop(pid)
-            del self._kill_at[pid]
-            shutil.rmtree(self._root / str(query), ignore_errors=True)
-            self._tell_gone(query, os.waitstatus_to_exitcode(status))
+            child = self._children.pop(pid)
+            shutil.rmtree(child.spilled, ignore_errors=True)
+            if self._spare is not None and self._spare[0] == pid:
+                self._spare[1].close()
+                self._spare = None
+                self._spare_due = time.monotonic() + _SPARE_RETRY_S
+            if child.query is not None:
+                self._tell_gone(child.query, os.waitstatus_to_exitcode(status))
 
     def _tell_gone(self, query: int, status: int) -> None:
         with suppress(OSError):  # whoever would hear it is gone: the next read says so

@@ -1,19 +1,17 @@
-"""Lineage: what a view or a foreign key says of where data comes from, as edges between registered datasets."""
+"""Lineage: what a view says of where its data comes from, as edges between registered datasets."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, ForeignKey
+from hms_registry.domain.datasets import Dataset, DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
-from hms_registry.domain.names import Address
 from hms_registry.errors import SqlInvalid
 from hms_registry.ports.adapter import ViewDefinition
-from hms_registry.ports.catalogue import Known
 from hms_registry.services.lineage.column_origins import Names, OutOfTime, Resolver
 from hms_registry.services.lineage.relations import (
     Lookup,
@@ -26,7 +24,7 @@ from hms_registry.services.lineage.relations import (
 )
 from hms_registry.services.lineage.view_sql import ViewQuery, parse_view
 
-__all__ = ["Lookup", "ParsedLineage", "edges_of", "lookup_among", "lookup_by_address", "reference_edges"]
+__all__ = ["Lookup", "ParsedLineage", "edges_of", "lookup_among", "lookup_by_address"]
 
 DEADLINE_S = 0.5
 
@@ -144,29 +142,3 @@ def _edge(source: Source, view: DatasetId, column: str | None) -> Edge:
         downstream_column=column,
         origin="view",
     )
-
-
-def reference_edges(
-    keys: Iterable[ForeignKey], *, dataset_id: DatasetId, known: Mapping[Address, Known]
-) -> tuple[Edge, ...]:
-    """Return the edges of foreign keys: the downstream refers to the upstream. Unregistered targets have none.
-
-    Args:
-        known: what is registered of the source.
-    """
-    edges: dict[Edge, None] = {}
-    for key in keys:
-        target = known.get(key.target)
-        if target is None or target.state is DatasetState.GONE:
-            continue
-        for column, target_column in zip(key.columns, key.target_columns, strict=False):
-            edge = Edge(
-                upstream=target.dataset_id,
-                downstream=dataset_id,
-                kind=EdgeKind.REFERENCES,
-                upstream_column=target_column,
-                downstream_column=column,
-                origin="foreign_key",
-            )
-            edges[edge] = None
-    return tuple(edges)
