@@ -23,7 +23,7 @@ from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedData
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
-from hms_registry.ports.catalogue import Catalogue, Registered
+from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
 
 BATCH = 500
 LEASE_S = 120.0
@@ -190,18 +190,24 @@ def crawl(
         CrawlInProgress: another process crawls it.
         CatalogueError: the catalogue cannot be written; what was committed stays.
     """
-    name = status.source.name
+    name, began = status.source.name, clock()
+    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
+    with catalogue.unit() as uow:
+        previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
+    # What ended whole last time is mostly as it was: it is looked at first, and one transaction is all of the run.
+    before = _whole(previous) if status.stamp is not None else None
+    stamp = _asked(adapter, scope) if before is not None else None
     with catalogue.unit(writes=True) as uow:
+        if before is not None and stamp is not None and stamp == uow.sources.get(name).stamp:
+            started = uow.crawls.start(name, now=began, lease_s=LEASE_S)
+            return _unchanged(started, before, uow=uow, clock=clock)
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
         started = uow.crawls.start(name, now=clock(), lease_s=LEASE_S)
         uow.commit()
-    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
-    try:
-        stamp = adapter.stamp(scope)
-        if stamp is not None and stamp == status.stamp and (before := _whole(previous)) is not None:
-            return _unchanged(started, before, stamp, catalogue=catalogue, clock=clock)
-    except HmsError as error:
-        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=error)
+    if before is None:
+        stamp = _asked(adapter, scope)
+    if isinstance(stamp, HmsError):
+        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp)
     with catalogue.unit() as uow:
         known = uow.registrations.known(name)
     has_ended = previous is None or previous.state is not CrawlState.RUNNING
@@ -246,11 +252,18 @@ def _whole(previous: Crawl | None) -> Balance | None:
     return previous.balance if previous is not None and ended_whole else None
 
 
-def _unchanged(started: Crawl, before: Balance, stamp: Stamp, *, catalogue: Catalogue, clock: Clock) -> Report:
+def _asked(adapter: Adapter, scope: Scope) -> Stamp | HmsError | None:
+    """Return the stamp of the whole scope, None if the source cannot tell, or what it failed with."""
+    try:
+        return adapter.stamp(scope)
+    except HmsError as error:
+        return error
+
+
+def _unchanged(started: Crawl, before: Balance, *, uow: UnitOfWork, clock: Clock) -> Report:
     balance = Balance(listed=before.listed, unchanged=before.listed - before.filtered, filtered=before.filtered)
-    with catalogue.unit(writes=True) as uow:
-        uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock(), stamp=stamp)
-        uow.commit()
+    uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock())
+    uow.commit()
     return Report(source=started.source, state=CrawlState.UNCHANGED, balance=balance)
 
 
