@@ -17,7 +17,7 @@ from command import HMS_DTA
 from faulty_stores import SECRETS
 from services.postgres import PASSWORD, Database, PostgresServer
 
-TABLES = int(os.environ.get("HMS_DTA_TABLES", "1000"))
+TABLES = int(os.environ.get("HMS_DTA_TABLES", "600"))
 AT_MOST = 512 << 20
 A_TABLE = 3 << 10
 """What a table may cost until the end: its address, its stamp and its id."""
