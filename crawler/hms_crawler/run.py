@@ -17,6 +17,7 @@ from hms_crawler.guard import guarded
 from hms_crawler.listing import Listing
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
+from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
@@ -30,36 +31,6 @@ LEASE_S = 120.0
 
 Clock = Callable[[], datetime]
 Progress = Callable[[Balance], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """How one run ended. *is_ok*: the source answered, nothing failed, and the balance balances."""
-
-    source: str
-    state: CrawlState
-    balance: Balance
-    failures: tuple[Failure, ...] = ()
-    error: str = ""
-    hint: str = ""
-
-    @property
-    def is_ok(self) -> bool:
-        """True if this run may be believed whole."""
-        return self.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED) and self.balance.is_balanced
-
-    def as_dict(self) -> dict[str, object]:
-        """Return it as plain values."""
-        failures = [{"subject": failure.subject, "reason": failure.reason} for failure in self.failures]
-        return {
-            "source": self.source,
-            "state": str(self.state),
-            "ok": self.is_ok,
-            **self.balance.as_dict(),
-            "failures": failures,
-            "error": self.error,
-            "hint": self.hint,
-        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,11 +60,17 @@ class Run:
         wanted = self._wanted()
         with Registering(self._register) as registering:
             try:
-                while batch := list(islice(wanted, BATCH)):
+                broke: SourceError | None = None
+                while broke is None:
+                    batch, broke = _taken(wanted)
+                    if not batch:
+                        break
                     described = self._describe_batch(batch)
                     self._note(registering.finish())
                     registering.begin(described)
                     self.progress(self.listing.balance)
+                if broke is not None:
+                    raise broke
             finally:  # the source broke, perhaps: what is being written counts
                 self._note(registering.finish())
         self.progress(self.listing.balance)
@@ -169,6 +146,16 @@ class Run:
             uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
             uow.commit()
         balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
+
+
+def _taken(wanted: Iterator[DatasetRef]) -> tuple[list[DatasetRef], SourceError | None]:
+    """Take a batch; where the listing breaks off, what was taken until then counts, and with it why."""
+    batch: list[DatasetRef] = []
+    try:
+        batch.extend(islice(wanted, BATCH))
+    except SourceError as error:
+        return batch, error
+    return batch, None
 
 
 def crawl(

@@ -68,19 +68,34 @@ def facts_of(dataset_id: DatasetId, merged: Merged, source: Source, forms: Seque
         tier=merged.privacy_tier,
         default_tier=source.privacy_tier,
         is_declassified=merged.is_declassified,
-        columns=_column_facts(forms, merged.stated),
+        columns=_column_facts(forms, merged.stated, whole=_whole_tier(merged, source)),
         lost={each.name: ColumnFacts(tags=each.tags or frozenset(), tier=each.privacy_tier) for each in merged.lost},
     )
 
 
-def _column_facts(forms: Sequence[ColumnForm], stated: Collection[int]) -> dict[str, ColumnFacts]:
-    """Gather what was said of columns. Those that share a first segment are one, under all their labels."""
+def _whole_tier(merged: Merged, source: Source) -> PrivacyTier:
+    """Return the tier of a column that nobody labelled and that comes from nothing."""
+    stated = (merged.privacy_tier, source.privacy_tier, PrivacyTier.RESTRICTED)
+    return next(tier for tier in stated if tier is not None)
+
+
+def _column_facts(
+    forms: Sequence[ColumnForm], stated: Collection[int], *, whole: PrivacyTier
+) -> dict[str, ColumnFacts]:
+    """Gather what was said of columns. Those that share a first segment are one, under all their labels.
+
+    A tier that is stated inside a column says nothing of what else is inside it: it makes the column stricter than
+    its own tier, or *whole* where it has none, and never less so.
+    """
     columns = {form.name: form.facts for form in forms}
     if len(columns) == len(forms) and not stated:
         return columns
     columns = {}
+    settled = {form.name for form in forms if form.facts.tier is not None and len(form.column.path.segments) == 1}
     for at, form in enumerate(forms):
         own = replace(form.facts, is_stated=True) if at in stated else form.facts
+        if own.tier is not None and own.tier < whole and form.name not in settled:
+            own = replace(own, tier=None)
         known = columns.get(form.name)
         columns[form.name] = own if known is None else _joined(known, own)
     return columns
