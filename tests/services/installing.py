@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from services.running import ServiceMissing
@@ -27,6 +30,19 @@ def apt_install(*packages: str) -> None:
     Raises:
         ServiceMissing: not root, no apt, or apt failed; the text is the command to run.
     """
+    with _one_at_a_time():
+        _apt_install(*packages)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait for the other test processes: apt lets one work at a time, and refuses the next."""
+    with (cache_folder() / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _apt_install(*packages: str) -> None:
     command = f"sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ServiceMissing(f"{packages[0]} is not installed, and only root may do that: {command}")
