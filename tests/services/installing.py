@@ -24,16 +24,6 @@ def cache_folder() -> Path:
     return folder
 
 
-def apt_install(*packages: str) -> None:
-    """Install Debian packages, where that is allowed.
-
-    Raises:
-        ServiceMissing: not root, no apt, or apt failed; the text is the command to run.
-    """
-    with _one_at_a_time():
-        _apt_install(*packages)
-
-
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Wait for the other test processes: apt lets one work at a time, and refuses the next."""
@@ -42,7 +32,13 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _apt_install(*packages: str) -> None:
+@_one_at_a_time()
+def apt_install(*packages: str) -> None:
+    """Install Debian packages, where that is allowed.
+
+    Raises:
+        ServiceMissing: not root, no apt, or apt failed; the text is the command to run.
+    """
     command = f"sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ServiceMissing(f"{packages[0]} is not installed, and only root may do that: {command}")
