@@ -36,8 +36,8 @@ format: install ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: install ## every test
-	$(BIN)/python -m pytest
+test: install ## every test, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'

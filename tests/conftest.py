@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from catalogues import catalogue, catalogues
 from services.fixtures import (
     bucket,
@@ -26,3 +34,21 @@ __all__ = [
     "postgres_server",
     "seaweed_server",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_folder_of_this_process() -> Iterator[None]:
+    """Where several processes test side by side, none sees what another leaves for a moment."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix=f"hms-dta-{worker}-")
+    Path(folder).chmod(0o711)  # PostgreSQL runs as an account of its own, and must get through
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

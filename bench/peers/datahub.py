@@ -69,7 +69,9 @@ class DataHub:
         told.unlink(missing_ok=True)
         sink = {"type": "file", "config": {"filename": str(told)}}
         recipe.write_text(json.dumps({"source": {"type": kind, "config": config}, "sink": sink}), encoding="utf-8")
-        env = {**os.environ, "DATAHUB_TELEMETRY_ENABLED": "false", "HOME": str(self.folder)}
+        # What it leaves in its home and among temporary files goes with the folder.
+        own = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
+        env = {**os.environ, **own, "DATAHUB_TELEMETRY_ENABLED": "false"}
         env.pop("PYTHONPATH", None)
         shell = f'exec "$0" ingest -c "{recipe}" > "{log}" 2>&1'
         took = watched(["sh", "-c", shell, str(self.programs / "datahub")], env=env)

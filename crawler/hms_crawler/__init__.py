@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hms_crawler.run import Clock, Report, crawl
+from hms_crawler.report import Report
+from hms_crawler.run import Clock, crawl
 from hms_registry.domain.crawls import Balance, CrawlState
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlInProgress, HmsError

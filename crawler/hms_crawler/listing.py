@@ -85,8 +85,8 @@ class Listing:
             if not self.scope.includes(address.schema, address.table):
                 yield known, True
                 continue
-            container = self._containers.get(address.schema) or self._containers.get("")
             if address in self._seen:
                 continue
+            container = self._containers.get(address.schema) or self._containers.get("")
             if container is not None and container.is_complete:
                 yield known, container.is_snapshot or known.state is DatasetState.SUSPECT

@@ -17,49 +17,20 @@ from hms_crawler.guard import guarded
 from hms_crawler.listing import Listing
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
+from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
-from hms_registry.ports.catalogue import Catalogue, Registered
+from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
 
 BATCH = 500
 LEASE_S = 120.0
 
 Clock = Callable[[], datetime]
 Progress = Callable[[Balance], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """How one run ended. *is_ok*: the source answered, nothing failed, and the balance balances."""
-
-    source: str
-    state: CrawlState
-    balance: Balance
-    failures: tuple[Failure, ...] = ()
-    error: str = ""
-    hint: str = ""
-
-    @property
-    def is_ok(self) -> bool:
-        """True if this run may be believed whole."""
-        return self.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED) and self.balance.is_balanced
-
-    def as_dict(self) -> dict[str, object]:
-        """Return it as plain values."""
-        failures = [{"subject": failure.subject, "reason": failure.reason} for failure in self.failures]
-        return {
-            "source": self.source,
-            "state": str(self.state),
-            "ok": self.is_ok,
-            **self.balance.as_dict(),
-            "failures": failures,
-            "error": self.error,
-            "hint": self.hint,
-        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -206,18 +177,24 @@ def crawl(
         CrawlInProgress: another process crawls it.
         CatalogueError: the catalogue cannot be written; what was committed stays.
     """
-    name = status.source.name
+    name, began = status.source.name, clock()
+    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
+    with catalogue.unit() as uow:
+        previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
+    # What ended whole last time is mostly as it was: it is looked at first, and one transaction is all of the run.
+    before = _whole(previous) if status.stamp is not None else None
+    stamp = _asked(adapter, scope) if before is not None else None
     with catalogue.unit(writes=True) as uow:
+        if before is not None and stamp is not None and stamp == uow.sources.get(name).stamp:
+            started = uow.crawls.start(name, now=began, lease_s=LEASE_S)
+            return _unchanged(started, before, uow=uow, clock=clock)
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
         started = uow.crawls.start(name, now=clock(), lease_s=LEASE_S)
         uow.commit()
-    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
-    try:
-        stamp = adapter.stamp(scope)
-        if stamp is not None and stamp == status.stamp and (before := _whole(previous)) is not None:
-            return _unchanged(started, before, stamp, catalogue=catalogue, clock=clock)
-    except HmsError as error:
-        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=error)
+    if before is None:
+        stamp = _asked(adapter, scope)
+    if isinstance(stamp, HmsError):
+        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp)
     with catalogue.unit() as uow:
         known = uow.registrations.known(name)
     has_ended = previous is None or previous.state is not CrawlState.RUNNING
@@ -262,11 +239,18 @@ def _whole(previous: Crawl | None) -> Balance | None:
     return previous.balance if previous is not None and ended_whole else None
 
 
-def _unchanged(started: Crawl, before: Balance, stamp: Stamp, *, catalogue: Catalogue, clock: Clock) -> Report:
+def _asked(adapter: Adapter, scope: Scope) -> Stamp | HmsError | None:
+    """Return the stamp of the whole scope, None if the source cannot tell, or what it failed with."""
+    try:
+        return adapter.stamp(scope)
+    except HmsError as error:
+        return error
+
+
+def _unchanged(started: Crawl, before: Balance, *, uow: UnitOfWork, clock: Clock) -> Report:
     balance = Balance(listed=before.listed, unchanged=before.listed - before.filtered, filtered=before.filtered)
-    with catalogue.unit(writes=True) as uow:
-        uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock(), stamp=stamp)
-        uow.commit()
+    uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock())
+    uow.commit()
     return Report(source=started.source, state=CrawlState.UNCHANGED, balance=balance)
 
 

@@ -109,7 +109,7 @@ def _check(adapter: Adapter) -> Iterator[None]:
 
 
 def _look(source: Source, adapter: Adapter, scope: Scope) -> Trial:
-    refs, filtered, wrong = _list(source, adapter, scope)
+    refs, filtered, wrong = _list(adapter, scope)
     sample = list(islice(_across_schemas(refs), LOOKED_INTO))
     seen = list(_describe(adapter, sample, wrong))
     rows_of = tuple(_read_rows(adapter, seen, wrong)) if isinstance(adapter, Scans) else ()
@@ -134,7 +134,7 @@ def _look(source: Source, adapter: Adapter, scope: Scope) -> Trial:
     )
 
 
-def _list(source: Source, adapter: Adapter, scope: Scope) -> tuple[list[DatasetRef], int, list[Failure]]:
+def _list(adapter: Adapter, scope: Scope) -> tuple[list[DatasetRef], int, list[Failure]]:
     refs: list[DatasetRef] = []
     wrong: list[Failure] = []
     filtered = 0
@@ -142,7 +142,7 @@ def _list(source: Source, adapter: Adapter, scope: Scope) -> tuple[list[DatasetR
         if isinstance(item, Failure):
             wrong.append(item)
         elif isinstance(item, DatasetRef):
-            if source.wants(item.address.schema, item.address.table):
+            if scope.includes(item.address.schema, item.address.table):
                 refs.append(item)
             else:
                 filtered += 1

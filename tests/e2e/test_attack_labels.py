@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hms_crawler import crawl_all
-from hms_crawler.run import Report
+from hms_crawler.report import Report
 from hms_policies import load_bundle
 from hms_registry.bootstrap import Registry, make_home, now
 from hms_registry.domain.datasets import Dataset

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from catalogues import truncate
 from hms_crawler import crawl_all
 from hms_registry.bootstrap import Registry, now
+from services.postgres import PASSWORD, Database, PostgresServer
 
 FORKS = Path(__file__).with_name("crawl_forks.py")
 MOMENTS = 50
@@ -96,23 +98,46 @@ def test_a_killed_crawl_leaves_nothing_that_the_next_does_not_mend(
     assert killed > MOMENTS // 5  # how fast the machine is from one run to the next is not ours to say
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, home: Path) -> Iterator[Database | None]:
+    """The database of the home's catalogue; None = a file of the home."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database() as database:
+        (home / "password").write_text(PASSWORD)
+        url = f"postgresql://postgres@127.0.0.1:{database.port}/{database.name}"
+        (home / "settings.yml").write_text(f"catalogue:\n  url: {url}\n  password_file: password\n")
+        yield database
+
+
 @pytest.mark.slow
 def test_a_crawl_killed_before_any_of_its_commits_is_mended_by_the_next(
-    home: Path, forks: subprocess.Popen[str]
+    home: Path, shared: Database | None, forks: subprocess.Popen[str]
 ) -> None:
-    """Every state that a killed crawl can leave on disk lies between two of its commits: each one is tried."""
+    """Every state that a killed crawl can leave lies between two of its commits: each one is tried, and every third on
+    a server, where the commits are the same."""
     crawl(home)
     expected = contents(home)
     number, how = 0, "killed"
 
     while how == "killed":
-        shutil.rmtree(home / ".hms-dta")
+        forget(home, shared)
         how, _ = crawl_in_fork(forks, home, commits=number)
-        crawl_after_kill(home)
+        crawl_after_kill(home, shared)
         assert contents(home) == expected, number
-        number += 1
+        number += 1 if shared is None else 3
 
     assert number > 15
+
+
+def forget(home: Path, shared: Database | None) -> None:
+    """Throw the catalogue away."""
+    if shared is None:
+        shutil.rmtree(home / ".hms-dta")
+    else:
+        truncate(shared)
 
 
 def crawl_in_fork(
@@ -125,10 +150,12 @@ def crawl_in_fork(
     return how, float(lasted)
 
 
-def crawl_after_kill(home: Path) -> None:
+def crawl_after_kill(home: Path, shared: Database | None = None) -> None:
     """Crawl once the lease of the killed one has run out; here its end is moved, instead of waiting two minutes."""
     database = home / ".hms-dta" / "catalogue.db"
-    if database.exists():
+    if shared is not None:
+        shared.execute("UPDATE crawls SET lease_until = '1970-01-01' WHERE state = 'running'")
+    elif database.exists():
         with closing(sqlite3.connect(database)) as store:
             # It may have died before the catalogue had a table.
             if store.execute("SELECT 1 FROM sqlite_schema WHERE name = 'crawls'").fetchone():

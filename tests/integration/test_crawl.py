@@ -196,6 +196,17 @@ def test_a_listing_that_breaks_after_table_k_deletes_nothing(catalogue: Catalogu
     assert whole.is_ok and states(catalogue).keys() == set("abcde")
 
 
+@pytest.mark.parametrize("after", range(1, 4))
+def test_what_was_listed_before_the_listing_broke_off_is_registered(catalogue: Catalogue, after: int) -> None:
+    """Not all of a batch has to arrive: what did is accounted for, and found."""
+    shelf = Shelf(tables={name: ["x"] for name in "abcd"}, breaks_listing_after=after)
+
+    broken = run(shelf, catalogue)
+
+    assert (broken.state, broken.balance.listed, broken.balance.new) == (CrawlState.PARTIAL, after, after)
+    assert states(catalogue).keys() == set("abcd"[:after])
+
+
 def test_an_unreachable_source_keeps_its_datasets_stale(catalogue: Catalogue) -> None:
     """No answer is no news of anything but the source."""
     shelf = Shelf(tables={"a": ["x"]})

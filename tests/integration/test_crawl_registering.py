@@ -98,12 +98,12 @@ def test_the_next_batch_is_described_while_the_last_one_is_written(memory: Catal
 
 
 def test_a_source_that_breaks_loses_nothing_that_is_being_written(memory: Catalogue) -> None:
-    """What was described before is registered and counted."""
+    """What was listed before is described, registered and counted."""
     report = run(Row(2 * BATCH, breaks_after=BATCH + 10), memory)
 
     with memory.unit() as uow:
         known = uow.registrations.known("rows")
-    assert (report.state, report.balance.new, len(known)) == (CrawlState.PARTIAL, BATCH, BATCH)
+    assert (report.state, report.balance.new, len(known)) == (CrawlState.PARTIAL, BATCH + 10, BATCH + 10)
 
 
 def test_an_adapter_is_asked_by_one_thread_and_none_is_left(memory: Catalogue) -> None:

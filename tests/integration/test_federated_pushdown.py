@@ -13,10 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hms_crawler import crawl_all
-from hms_policies import check_bundle, load_bundle, run_tests
-from hms_registry.bootstrap import Registry, make_home, now
-from hms_registry.services.governance import publish
+from governed import STEWARD, crawl_sources, publish_policies
+from hms_registry.bootstrap import Registry, make_home
 from services.postgres import PASSWORD, Database, PostgresServer
 from services.seaweedfs import SECRET, Bucket, SeaweedServer
 from services.tcp_proxy import Proxy, tcp_proxy
@@ -81,20 +79,13 @@ def registry_of(stores: Stores, home: Path, *, tiers: Mapping[str, str], policy:
     endpoint: '{endpoint}', access_key: '${{S3_KEY}}', secret_key: '${{S3_SECRET}}'}}}}
 """
     )
-    make_home(home, steward="olga")
+    make_home(home, steward=STEWARD)
     if policy:
         (home / "policies" / "more.polar").write_text(policy)
     environ = {**os.environ, "PG_SECRET": PASSWORD, "S3_KEY": stores.bucket.reader, "S3_SECRET": SECRET}
     with Registry(home, environ=environ) as opened:
-        publish(
-            load_bundle(opened.policies, author="olga"),
-            catalogue=opened.catalogue,
-            check=check_bundle,
-            test=run_tests,
-            subject="olga",
-            now=now(),
-        )
-        crawl_all(list(opened.sources.values()), open_adapter=opened.adapters, catalogue=opened.catalogue, clock=now)
+        publish_policies(opened)
+        crawl_sources(opened)
         yield opened
 
 

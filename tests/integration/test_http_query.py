@@ -10,11 +10,9 @@ import httpx
 import pytest
 import uvicorn
 
-from hms_crawler import crawl_all
-from hms_policies import check_bundle, load_bundle, run_tests
+from governed import STEWARD, crawl_sources, publish_policies
 from hms_registry.app import make_app
 from hms_registry.bootstrap import Registry, make_home, now
-from hms_registry.services.governance import publish
 from hms_registry.services.tokens import create_token
 
 ASKED = {"sql": "SELECT berth, sum(tonnes) AS tonnes FROM lake.public.calls GROUP BY berth"}
@@ -25,17 +23,10 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / "calls.csv").write_text("berth,tonnes\nA,1200\nA,30\n")
     (tmp_path / "sources.yml").write_text("sources:\n  lake: {url: 'file:lake', privacy_tier: PUBLIC}\n")
-    make_home(tmp_path, steward="olga")
+    make_home(tmp_path, steward=STEWARD)
     with Registry.open(tmp_path) as opened:
-        publish(
-            load_bundle(opened.policies, author="olga"),
-            catalogue=opened.catalogue,
-            check=check_bundle,
-            test=run_tests,
-            subject="olga",
-            now=now(),
-        )
-        crawl_all(list(opened.sources.values()), open_adapter=opened.adapters, catalogue=opened.catalogue, clock=now)
+        publish_policies(opened)
+        crawl_sources(opened)
         yield opened
 
 

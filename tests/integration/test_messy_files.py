@@ -12,14 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hms_crawler import crawl_all
+from governed import STEWARD, crawl_sources, publish_policies
 from hms_files import FilesAdapter, FilesConfig
-from hms_policies import check_bundle, load_bundle, run_tests
-from hms_registry.bootstrap import Registry, make_home, now
+from hms_registry.bootstrap import Registry, make_home
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.names import Address
 from hms_registry.ports.adapter import ScanRequest, Scope
-from hms_registry.services.governance import publish
 from hms_s3 import S3Adapter, S3Config
 from real_files import FOLDER, REAL_FILES, TYPES, RealFile
 from services.seaweedfs import Bucket
@@ -152,7 +150,7 @@ def registry(
 ) -> Iterator[Registry]:
     """Both stores crawled, and all of it open to the steward."""
     home = tmp_path_factory.mktemp("home")
-    make_home(home, steward="olga")
+    make_home(home, steward=STEWARD)
     keys = kept_bucket.options()
     (home / "sources.yml").write_text(
         "sources:\n"
@@ -161,17 +159,8 @@ def registry(
         "    options: {access_key: '${ACCESS}', secret_key: '${SECRET}'}}\n"
     )
     with Registry(home, environ={"ACCESS": keys["access_key"], "SECRET": keys["secret_key"]}) as opened:
-        publish(
-            load_bundle(opened.policies, author="olga"),
-            catalogue=opened.catalogue,
-            check=check_bundle,
-            test=run_tests,
-            subject="olga",
-            now=now(),
-        )
-        reports = crawl_all(
-            list(opened.sources.values()), open_adapter=opened.adapters, catalogue=opened.catalogue, clock=now
-        )
+        publish_policies(opened)
+        reports = crawl_sources(opened)
         assert all(report.is_ok for report in reports), reports
         yield opened
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hms_registry.domain.crawls import CrawlState
-from hms_registry.domain.datasets import DatasetKind
+from hms_registry.domain.datasets import DatasetKind, DescribedDataset
 from hms_registry.domain.edges import EdgeKind
 from postgres_crawling import Registry, adapter_of, registry
 from services.postgres import Database, PostgresServer
@@ -149,6 +149,8 @@ def test_a_view_and_a_table_are_located_by_their_url(pagila: Database, crawled: 
     found = adapter.locate(film.location)
 
     assert found is not None
-    assert (found.address, found.locator) == (film.address, film.locator)
+    (described,) = adapter.describe([found])
+    assert isinstance(described, DescribedDataset)
+    assert (described.ref.address, described.ref.locator) == (film.address, film.locator)
     assert adapter.locate(film.location.replace(pagila.name, "elsewhere")) is None
     assert adapter.locate(f"postgresql://127.0.0.1:{pagila.port}/{pagila.name}#public/nothing") is None

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hms_crawler import crawl_all
-from hms_policies import check_bundle, load_bundle, run_tests
-from hms_registry.bootstrap import Registry, make_home, now
+from governed import STEWARD, crawl_sources, publish_policies
+from hms_registry.bootstrap import Registry, make_home
 from hms_registry.errors import AccessDenied, HmsError, SqlRefused, VersionNotFound, VersionNotReadable
-from hms_registry.services.governance import publish
 from services.seaweedfs import SECRET, Bucket
 
 TOLLS, NOTES = "lake.port.tolls", "notes.public.notes"
@@ -37,25 +35,13 @@ def registry(bucket: Bucket, tmp_path: Path) -> Iterator[Registry]:
         f"  lake: {{url: 's3://{bucket.name}', privacy_tier: PUBLIC, options: {{endpoint: '{bucket.endpoint}',"
         " access_key: '${S3_KEY}', secret_key: '${S3_SECRET}'}}\n"
     )
-    make_home(tmp_path, steward="olga")
+    make_home(tmp_path, steward=STEWARD)
     (tmp_path / "policies" / "ships.polar").write_text(POLICY)
     environ = {**os.environ, "S3_KEY": bucket.reader, "S3_SECRET": SECRET}
     with Registry(tmp_path, environ=environ) as opened:
-        publish(
-            load_bundle(opened.policies, author="olga"),
-            catalogue=opened.catalogue,
-            check=check_bundle,
-            test=run_tests,
-            subject="olga",
-            now=now(),
-        )
-        crawl(opened)
+        publish_policies(opened)
+        crawl_sources(opened)
         yield opened
-
-
-def crawl(registry: Registry) -> None:
-    sources = list(registry.sources.values())
-    crawl_all(sources, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now)
 
 
 def rows(registry: Registry, sql: str, who: str = "role:steward") -> list[tuple[object, ...]]:
@@ -90,7 +76,7 @@ def test_the_policy_of_today_is_applied_to_old_rows(registry: Registry, bucket: 
 def test_a_version_whose_columns_have_changed_since_is_not_read(registry: Registry, bucket: Bucket) -> None:
     """Its columns may hold what no label of today covers; the catalogue keeps no pin of it either."""
     bucket.put({"port/tolls.csv": b"ship,tons,master\nCora,30,Dora\n"})
-    crawl(registry)
+    crawl_sources(registry)
 
     with pytest.raises(VersionNotReadable) as caught:
         rows(registry, f"SELECT ship FROM {TOLLS} FOR VERSION AS OF 1")
@@ -129,14 +115,7 @@ def test_who_may_not_read_a_dataset_learns_nothing_of_its_versions(registry: Reg
     (registry.home / "policies" / "no.polar").write_text(  # type: ignore[operator] # it has one
         'deny(p: Principal, "read", d: Dataset) if d.source = "lake" and not "steward" in p.roles;\n'
     )
-    publish(
-        load_bundle(registry.policies, author="olga"),
-        catalogue=registry.catalogue,
-        check=check_bundle,
-        test=run_tests,
-        subject="olga",
-        now=now(),
-    )
+    publish_policies(registry)
 
     told = []
     for sql in asked:

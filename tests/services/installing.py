@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from services.running import ServiceMissing
@@ -21,6 +24,15 @@ def cache_folder() -> Path:
     return folder
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait for the other test processes: apt lets one work at a time, and refuses the next."""
+    with (cache_folder() / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@_one_at_a_time()
 def apt_install(*packages: str) -> None:
     """Install Debian packages, where that is allowed.
 

@@ -291,7 +291,7 @@ def test_odd_names_are_data() -> None:
 
 
 def test_planning_six_joins_is_quick() -> None:
-    """Planning is a small part of a query: 20 ms, with room for a busy machine."""
+    """Planning is a small part of a query: 20 ms of processor, with room for a busy machine."""
     columns = {f"c{at}": [at] for at in range(21)}
     asked = House(tables={f"a.b.t{at}": pa.table(columns) for at in range(7)})
     joins = " ".join(f"JOIN a.b.t{at} ON t{at}.c{at} = t{at - 1}.c{at} AND t{at}.c9 > {at}" for at in range(1, 7))
@@ -302,8 +302,8 @@ def test_planning_six_joins_is_quick() -> None:
     asked.plan(sql)
     best = 1.0
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         asked.plan(sql)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
 
     assert best < 0.05

@@ -16,7 +16,8 @@ from hms_sqlite.schema import TableInfo
 from hms_sqlite.typing_rules import Affinity, affinity
 
 Bound = str | int | float | bytes
-_MAX_IN = 500
+_MAX_IN = 10_000  # a list of keys; SQLite binds 32,766 values in a statement, or more
+_MAX_BOUND = 30_000
 _UNORDERED = frozenset({Operator.EQ, Operator.NE, Operator.IN})
 
 
@@ -40,7 +41,7 @@ def push(table: TableInfo, request: ScanRequest) -> tuple[Pushed, tuple[Conjunct
         clause = None
         if at >= 0 and name in declared and len(conjunct.column.segments) == 1:
             clause = _clause(conjunct, declared[name], request.schema.field(at).type)
-        if clause is None:
+        if clause is None or len(values) + len(clause.values) > _MAX_BOUND:
             residual.append(conjunct)
         else:
             texts.append(clause.where)

@@ -21,10 +21,9 @@ from hms_federation.compiler.expressions import Expressions
 from hms_federation.compiler.scope import Field, Scope, identifiers
 from hms_federation.compiler.semantics.conditions import conjuncts
 from hms_federation.compiler.semantics.types import INTEGERS, TIMESTAMP, duckdb
+from hms_federation.compiler.telling import may_be_told
 from hms_federation.compiler.uses import Uses
 from hms_federation.plan import MOST_KEYS, KeyList
-from hms_registry.domain.columns import PrivacyTier
-from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.predicates import Operator
 from hms_registry.errors import SqlInvalid, SqlRefused
 from hms_registry.services.trino_types import TrinoType
@@ -112,9 +111,10 @@ class KeyLists:
             for one, other in self._pairs(number, rows):
                 if rows[other[0]] < max(_LARGE_ROWS, 2 * count):
                     continue
-                told = {*made_of[number], *self._chosen_by(known[number]), one}
-                if self._is_exact(one, other) and all(_may_be_told(known, node, other[0]) for node in told):
-                    lists.append(self._list(known[number], one, known[other[0]], other, sql))
+                told, asked = {*made_of[number], *self._chosen_by(known[number]), one}, known[other[0]]
+                may = all(may_be_told(known[held].dataset, name, asked.dataset) for held, name in told)
+                if may and self._is_exact(one, other):
+                    lists.append(self._list(known[number], one, asked, other, sql))
                     made_of[other[0]] |= told
             for target in made_of.keys() & rows.keys():
                 rows[target] = min(rows[target], 10 * count)
@@ -167,11 +167,11 @@ class KeyLists:
                 self._term(term, joined)
 
     def _term(self, term: exp.Expr, joined: Joined) -> None:
-        if isinstance(term, exp.EQ):
-            for one, other in _sides(term, joined.fields, joined.fields):
-                self._edge_unless_filled(one, other, joined.nullable)
-                self._edge_unless_filled(other, one, joined.nullable)
-        if isinstance(term, exp.In) and term.args.get("query") is not None:
+        pair = next(_sides(term, joined.fields, joined.fields), None) if isinstance(term, exp.EQ) else None
+        if pair is not None and _scan_of(pair[0]) != _scan_of(pair[1]):
+            self._edge_unless_filled(pair[0], pair[1], joined.nullable)
+            self._edge_unless_filled(pair[1], pair[0], joined.nullable)
+        elif isinstance(term, exp.In) and term.args.get("query") is not None:
             inner, outer = self._plain(term.args["query"]), column(term.this, joined.fields)
             if inner is not None and inner.output is not None and outer is not None:
                 self._edge_unless_filled(outer, inner.output, inner.nullable)
@@ -230,6 +230,11 @@ class KeyLists:
         self._edges[nodes[0]].add(nodes[1])
 
 
+def _scan_of(field: Field) -> int:
+    assert field.origin is not None
+    return field.origin.scan
+
+
 def _sides(
     term: exp.EQ, ones: list[Field], others: list[Field], *, hiding: Sequence[Field] = ()
 ) -> Iterator[tuple[Field, Field]]:
@@ -277,22 +282,3 @@ def _rows(scan: GovernedScan, *, has_terms: bool) -> int:
     if any(conjunct.operator in _POINTS for conjunct in scan.predicate):
         return rows // 100
     return rows // 10 if has_terms or scan.predicate else rows
-
-
-def _may_be_told(scans: Mapping[int, GovernedScan], node: Node, target: int) -> bool:
-    """Say whether the target's store, its operators and its logs may see what a column holds.
-
-    It stays in its store, or in its agency's stores; else it has to be PUBLIC.
-    """
-    one, other = scans[node[0]].dataset, scans[target].dataset
-    if one.address.source == other.address.source or (one.agency and one.agency == other.agency):
-        return True
-    return _is_public(one.labels) and _is_public(dict(one.labels.columns).get(node[1], ColumnLabels()))
-
-
-def _is_public(labels: DatasetLabels | ColumnLabels) -> bool:
-    if isinstance(labels, DatasetLabels):
-        every: list[PrivacyTier] = [labels.privacy_tier, *(origin.privacy_tier for origin in labels.origins)]
-        return max(every) is PrivacyTier.PUBLIC and not labels.has_unknown_origin
-    tiers = [labels.privacy_tier, *(tier for pair in labels.origins for tier in (each.privacy_tier for each in pair))]
-    return max(tiers) is PrivacyTier.PUBLIC

@@ -14,7 +14,7 @@ from hms_registry.cli.output import print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
 
 if TYPE_CHECKING:
-    from hms_crawler.run import Report
+    from hms_crawler.report import Report
     from hms_registry.domain.crawls import Balance
 
 

@@ -39,6 +39,8 @@ class Source:
 
     def wants(self, schema: str, table: str) -> bool:
         """Say whether the patterns leave this dataset in."""
+        if not self.include and not self.exclude:
+            return True
         name = f"{schema}.{table}"
         is_included = not self.include or any(fnmatchcase(name, pattern) for pattern in self.include)
         return is_included and not any(fnmatchcase(name, pattern) for pattern in self.exclude)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -104,34 +105,17 @@ def draft(
         "observation": codec.dump_observation(described.observation),
         "state": DatasetState.PRESENT.value,
     }
+    made = partial(Draft, key=key, row=row, merged=merged, forms=forms, source=source, values=values)
     if row is None:
-        identity = DatasetId(secrets.token_hex(16))
-        return Draft(
-            id=identity,
-            key=key,
-            row=None,
-            merged=merged,
-            forms=forms,
-            source=source,
-            values=values,
-            version=1,
-            outcome="new",
-            has_news=True,
-        )
+        return made(id=DatasetId(secrets.token_hex(16)), version=1, outcome="new", has_news=True)
     if keeps_state:
         values["state"] = row.state
     # Another view under the same name: what was said of the first may not hold of it.
     is_redefined = described.ref.kind is DatasetKind.VIEW and values["locator"] != row.locator
     is_other = values["described"] != row.described or values["schema_hash"] != row.schema_hash
     is_same = not is_restated and all(row._mapping[key] == value for key, value in values.items())
-    return Draft(
+    return made(
         id=DatasetId(row.id),
-        key=key,
-        row=row,
-        merged=merged,
-        forms=forms,
-        source=source,
-        values=values,
         version=row.version + (values["schema_hash"] != row.schema_hash),
         outcome="unchanged" if is_same else "changed",
         has_news=is_restated or is_redefined or is_other,

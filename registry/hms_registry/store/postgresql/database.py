@@ -35,6 +35,7 @@ from hms_registry.store.postgresql.location import STATEMENT_S, Location
 
 _Result = TypeVar("_Result")
 HANG_S = STATEMENT_S + 15.0
+_UPGRADE_S: Final = 3_600.0
 _OLDEST: Final = 14
 _UPGRADE_LOCK: Final = 1_213_026_369
 """Any number that no other program takes a lock by."""
@@ -112,7 +113,10 @@ class Postgresql:
         return connection
 
     def begin(self, connection: Connection, *, purpose: Purpose) -> None:
-        """Begin, and wait for the turn."""
+        """Begin, and wait for the turn. An upgrade may take long, and so may waiting for somebody else's."""
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, _Connection)
+        driver.patience_s = _UPGRADE_S if purpose is Purpose.UPGRADE else None
         for statement in _BEGIN[purpose]:
             connection.exec_driver_sql(statement)
 
@@ -164,12 +168,18 @@ class Postgresql:
 
 
 class _Connection(psycopg.Connection):
-    """A connection that does not wait for ever for a server that hangs."""
+    """A connection that does not wait for ever for a server that hangs.
+
+    Attributes:
+        patience_s: how long it waits for an answer; None = as long as one statement may take.
+    """
+
+    patience_s: float | None = None
 
     def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
         """Hang up where no answer comes long after the server's own time-outs."""
         try:
-            return super().wait(gen, interval, HANG_S if timeout is None else timeout)
+            return super().wait(gen, interval, timeout or self.patience_s or HANG_S)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
