@@ -23,6 +23,7 @@ class Source:
         include: glob patterns over `schema.table`, matched byte-exact and case-sensitive; empty = all.
         exclude: likewise, and wins over *include*; what matches is counted as filtered, and leaves the catalogue.
         privacy_tier: for datasets that nobody labelled; None = RESTRICTED.
+        max_removed_fraction: a crawl that would take away more than this part of what is registered stops instead.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Source:
     exclude: tuple[str, ...] = ()
     tags: frozenset[str] = field(default_factory=frozenset)
     privacy_tier: PrivacyTier | None = None
+    max_removed_fraction: float = 0.5
 
     def wants(self, schema: str, table: str) -> bool:
         """Say whether the patterns leave this dataset in."""
