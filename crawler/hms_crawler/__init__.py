@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hms_crawler.removed import crawl_removed, removed_sources
 from hms_crawler.report import Report, last_reports
 from hms_crawler.run import Clock, crawl
 from hms_registry.domain.crawls import Balance, CrawlState
@@ -12,7 +13,7 @@ from hms_registry.errors import CrawlInProgress, HmsError
 from hms_registry.ports.adapter import Adapter
 from hms_registry.ports.catalogue import Catalogue
 
-__all__ = ["Report", "crawl", "crawl_all", "last_reports"]
+__all__ = ["Report", "crawl", "crawl_all", "crawl_removed", "last_reports", "removed_sources"]
 
 
 def crawl_all(
@@ -83,4 +84,11 @@ def _crawl_one(
 
 
 def _refused(source: Source, error: HmsError) -> Report:
-    return Report(source=source.name, state=CrawlState.FAILED, balance=Balance(), error=error.message, hint=error.hint)
+    return Report(
+        source=source.name,
+        state=CrawlState.FAILED,
+        balance=Balance(),
+        error=error.message,
+        hint=error.hint,
+        place=source.place,
+    )

@@ -30,6 +30,7 @@ def end(
     stamp: Stamp | None = None,
     is_complete: bool = True,
     error: HmsError | None = None,
+    place: str = "",
 ) -> Report:
     """Write how a run ended.
 
@@ -37,6 +38,7 @@ def end(
         stamp: of a source that was looked at whole.
         is_complete: the listing came to its end.
         error: what stopped the run, or broke it off.
+        place: where the source is, for who is told that error.
     """
     state = _state(balance, has_failures=bool(failures) or not is_complete, error=error)
     text = error.message if error else ""
@@ -52,6 +54,7 @@ def end(
         failures=tuple(failures),
         error=text,
         hint=error.hint if error else "",
+        place=place if error else "",
     )
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState
-from hms_registry.domain.names import Address
+from hms_registry.domain.names import MAX_BYTES, Address, is_held
 from hms_registry.ports.adapter import Scope
 from hms_registry.ports.catalogue import Known
+
+_SHOWN = 200
 
 
 @dataclass(slots=True)
@@ -46,6 +48,10 @@ class Listing:
         self._seen.add(address)
         if len(self._seen) == count:
             self.fail(Failure(subject=str(address), reason="listed twice in one run", address=address))
+            return None
+        if not is_held(address):
+            reason = f"its name is longer than the {MAX_BYTES} bytes that a catalogue holds"
+            self.fail(Failure(subject=f"{str(address)[:_SHOWN]}...", reason=reason, address=address))
             return None
         if not self.scope.includes(address.schema, address.table):
             self.balance.filtered += 1

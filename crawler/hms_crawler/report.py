@@ -16,6 +16,7 @@ class Report:
     """How one run ended.
 
     Attributes:
+        place: where the source is, as sources.yml says it, where it did not do what it was asked.
         ended_at: when that was, for a run of earlier.
     """
 
@@ -25,6 +26,7 @@ class Report:
     failures: tuple[Failure, ...] = ()
     error: str = ""
     hint: str = ""
+    place: str = ""
     ended_at: datetime | None = None
 
     @property
@@ -43,6 +45,7 @@ class Report:
             "failures": failures,
             "error": self.error,
             "hint": self.hint,
+            "place": self.place,
             **({} if self.ended_at is None else {"ended_at": self.ended_at.isoformat()}),
         }
 
@@ -53,19 +56,20 @@ def last_reports(sources: Iterable[Source], *, catalogue: Catalogue) -> list[Rep
     A failure is told until a later run has ended, however often somebody asks.
     """
     with catalogue.unit() as uow:
-        return [report for source in sources if (report := _last(source.name, uow)) is not None]
+        return [report for source in sources if (report := _last(source, uow)) is not None]
 
 
-def _last(source: str, uow: UnitOfWork) -> Report | None:
-    ended = (run for run in uow.crawls.latest(source=source, limit=2) if run.state is not CrawlState.RUNNING)
+def _last(source: Source, uow: UnitOfWork) -> Report | None:
+    ended = (run for run in uow.crawls.latest(source=source.name, limit=2) if run.state is not CrawlState.RUNNING)
     run = next(ended, None)
     if run is None:
         return None
     return Report(
-        source=source,
+        source=source.name,
         state=run.state,
         balance=run.balance or Balance(),
         failures=tuple(uow.crawls.failures(run.id)),
         error=run.error,
+        place=source.place if run.error else "",
         ended_at=run.finished_at,
     )

@@ -217,7 +217,7 @@ def crawl(
         if before is None:
             stamp = _asked(adapter, scope)
         if isinstance(stamp, HmsError):
-            return end(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp)
+            return end(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp, place=source.place)
         with catalogue.unit() as uow:
             known = uow.registrations.known(name)
         was_cut = previous is not None and previous.state is CrawlState.RUNNING
@@ -258,6 +258,7 @@ def _walk(run: Run, stamp: Stamp | None) -> Report:
         stamp=stamp if broke is None and run.is_settled else None,
         is_complete=listing.is_complete,
         error=broke,
+        place=run.source.place,
     )
 
 

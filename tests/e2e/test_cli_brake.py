@@ -70,3 +70,34 @@ def test_a_source_that_was_never_crawled_has_no_failures(home: Path) -> None:
     asked = hms(home, "crawl", "--failures", "--json")
 
     assert (asked.code, json.loads(asked.out)["crawls"]) == (0, [])
+
+
+def test_a_source_that_was_taken_out_of_sources_yml_is_told_until_it_is_let_go(home: Path) -> None:
+    """By each crawl of all; a crawl of another source has nothing to say of it."""
+    (home / "sources.yml").write_text("sources:\n  other: {url: 'file:lake'}\n")
+
+    every, other = hms(home, "crawl"), hms(home, "crawl", "other")
+    accepted = hms(home, "crawl", "lake", "--accept-removals")
+    after, unknown = hms(home, "crawl"), hms(home, "crawl", "lake")
+
+    assert (every.code, other.code, accepted.code, after.code, unknown.code) == (10, 0, 0, 0, 4), every
+    assert "lake: sources.yml does not describe it any more; its 3 datasets stay as they were last seen" in every.out
+    assert "lake: complete: 0 listed" in accepted.out and "; 3 gone" in accepted.out
+
+
+def test_an_error_of_a_source_says_where_that_is_and_not_by_which_account(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sources.yml says it: what stands for a secret stays a reference, and the account is left out."""
+    (home / "sources.yml").write_text(
+        "sources:\n  mart: {url: 'postgresql://reader:${MART_PASSWORD}@127.0.0.1:1/mart'}\n"
+    )
+
+    monkeypatch.setenv("MART_PASSWORD", "hunter2hunter2")
+
+    crawled, checked = (hms(home, *words) for words in (["crawl", "mart"], ["check"]))
+
+    for done in (crawled, checked):
+        assert done.code == 10
+        assert "  at: postgresql://127.0.0.1:1/mart\n" in done.out
+        assert "hunter2" not in done.out + done.err and "reader" not in done.out + done.err

@@ -53,7 +53,7 @@ def crawl(
     as_json: AsJson = False,
 ) -> None:
     """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
-    from hms_crawler import crawl_all, last_reports
+    from hms_crawler import crawl_all, crawl_removed, last_reports, removed_sources
     from hms_registry.bootstrap import now
 
     if accept_removals and not sources:
@@ -61,7 +61,13 @@ def crawl(
             "--accept-removals is for sources that are named", hint="hms-dta crawl SOURCE --accept-removals"
         )
     with home_of(context).registry() as registry:
-        wanted = wanted_sources(registry, sources)
+        removed = [
+            name
+            for name in removed_sources(registry.sources, catalogue=registry.catalogue)
+            if not sources or name in sources
+        ]
+        described = [name for name in sources or () if name not in removed]
+        wanted = wanted_sources(registry, described) if described or not sources else []
         if failures:
             _tell(last_reports(wanted, catalogue=registry.catalogue), as_json=as_json)
             return
@@ -75,6 +81,10 @@ def crawl(
                 withheld=registry.adapters.withheld,
                 accepts_removals=accept_removals,
             )
+        reports += [
+            crawl_removed(name, catalogue=registry.catalogue, clock=now, accepts_removals=accept_removals)
+            for name in removed
+        ]
     _tell(reports, as_json=as_json)
 
 
@@ -108,6 +118,7 @@ def _print_reports(reports: list[Report], *, as_json: bool) -> None:
     for report in reports:
         if report.error:
             print_lines([f"{report.source}: {report.error}", *([f"  hint: {report.hint}"] if report.hint else [])])
+            print_lines([f"  at: {report.place}"] if report.place else [])
         print_lines(f"{report.source}: failed: {failure.subject}: {failure.reason}" for failure in report.failures)
         if not report.balance.is_balanced:
             print_lines([f"{report.source}: the balance does not balance: something was lost; please report it"])

@@ -39,6 +39,13 @@ class Source:
     privacy_tier: PrivacyTier | None = None
     max_removed_fraction: float = 0.5
 
+    @property
+    def place(self) -> str:
+        """Where it is, as written: its URL without the account, and what other URLs its options name."""
+        scheme, mark, rest = self.url.partition("://")
+        places = [scheme + mark + rest.rpartition("@")[2] if mark else self.url]
+        return ", ".join([*places, *(value for value in self.options.values() if "://" in value)])
+
     def wants(self, schema: str, table: str) -> bool:
         """Say whether the patterns leave this dataset in."""
         if not self.include and not self.exclude:
