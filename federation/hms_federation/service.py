@@ -12,6 +12,7 @@ from hms_federation.answer import Answer
 from hms_federation.asking import TRIES, Asking, Planner, policy_moves
 from hms_federation.engine.limits import OVER_HTTP, Limits
 from hms_federation.explained import Explained, explained
+from hms_federation.known import Known
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError, QueryFailed
 from hms_registry.ports.adapter import Adapter, Scan
@@ -41,6 +42,7 @@ def ask(
     planner: Planner,
     engine: Engine,
     now: Callable[[], datetime],
+    known: Known | None = None,
     cancel: Event | None = None,
 ) -> Answer:
     """Answer one SELECT under the policy in force; the first rows are there when this returns.
@@ -50,13 +52,22 @@ def ask(
     plan; once rows were handed out, another plan ends the answer.
 
     Args:
+        known: kept between questions, so that names need not be looked up anew.
         cancel: set it from any thread, also while this call waits for the first row.
 
     Raises:
         HmsError: whatever stood in the way; recorded, too.
     """
     started, cancel = time.monotonic(), cancel or Event()
-    asking = Asking(sql=sql, principal=principal, catalogue=catalogue, decisions=decisions, planner=planner, now=now)
+    asking = Asking(
+        sql=sql,
+        principal=principal,
+        catalogue=catalogue,
+        decisions=decisions,
+        planner=planner,
+        now=now,
+        known=known or Known(),
+    )
     try:
         plan, answer, first = _begin(asking, engine, cancel)
     except HmsError as error:
@@ -126,7 +137,7 @@ def explain(
         decisions=decisions,
         planner=planner,
         now=now,
-        action="sql-explain",
+        explains=True,
     )
     try:
         plan = asking.plan()
@@ -167,6 +178,7 @@ class SqlService:
         self._most_children = most_children
         self._children: Children | None = None
         self._sandbox: Sandbox | None = None
+        self._known = Known()
         self._lock = Lock()
 
     def ask(
@@ -247,5 +259,6 @@ class SqlService:
             planner=self._planner,
             engine=engine,
             now=self._clock,
+            known=self._known,
             cancel=cancel,
         )
