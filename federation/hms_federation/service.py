@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from datetime import datetime
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hms_federation.answer import Answer
 from hms_federation.asking import TRIES, Asking, Planner, policy_moves
@@ -31,6 +31,18 @@ Engine = Callable[["Plan", Event], Answer]
 
 AskSources = Callable[["Plan"], "tuple[tuple[PlannedScan, Scan], ...]"]
 """`engine.asked` with the rest of its arguments bound."""
+
+
+class Adapters(Protocol):
+    """Opens the adapter of a source by its name."""
+
+    def __call__(self, name: str, /) -> Adapter:
+        """Open it."""
+        ...
+
+    def only(self, names: Collection[str]) -> Callable[[str], Adapter]:
+        """Return what opens these and knows no other's secrets."""
+        ...
 
 
 def ask(
@@ -156,7 +168,7 @@ class SqlService:
         *,
         catalogue: Catalogue,
         decisions: Callable[[], Decisions],
-        adapters: Callable[[str], Adapter],
+        adapters: Adapters,
         clock: Callable[[], datetime],
         planner: Planner,
         preload: tuple[str, ...] = (),
@@ -166,7 +178,7 @@ class SqlService:
 
         Args:
             decisions: those of the bundle in force, asked anew each time.
-            adapters: from the name of a source to its adapter; must pickle, for queries in a child.
+            adapters: of the sources; what `only` gives must pickle, for queries in a child.
             preload: modules of adapters, imported once for all children.
         """
         self._catalogue = catalogue
@@ -206,7 +218,12 @@ class SqlService:
             sql,
             principal=principal,
             cancel=cancel,
-            engine=lambda plan, stop: children.run(plan, open_adapter=self._adapters, limits=limits, cancel=stop),
+            engine=lambda plan, stop: children.run(
+                plan,
+                open_adapter=self._adapters.only({planned.source for planned in plan.scans}),
+                limits=limits,
+                cancel=stop,
+            ),
         )
 
     def explain(self, sql: str, *, principal: Principal) -> Explained:
