@@ -11,9 +11,29 @@ from pathlib import Path
 import pytest
 
 from catalogues import catalogue, catalogues
-from services.fixtures import bucket, kept_bucket, postgres_database, postgres_server, seaweed_server
+from services.fixtures import (
+    bucket,
+    kept_bucket,
+    mongo_database,
+    mongo_server,
+    odd_mongo,
+    postgres_database,
+    postgres_server,
+    seaweed_server,
+)
 
-__all__ = ["bucket", "catalogue", "catalogues", "kept_bucket", "postgres_database", "postgres_server", "seaweed_server"]
+__all__ = [
+    "bucket",
+    "catalogue",
+    "catalogues",
+    "kept_bucket",
+    "mongo_database",
+    "mongo_server",
+    "odd_mongo",
+    "postgres_database",
+    "postgres_server",
+    "seaweed_server",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

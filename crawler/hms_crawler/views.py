@@ -11,9 +11,10 @@ from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import Dataset, DatasetRef, DatasetState
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, SourceError, SourceUnreachable
-from hms_registry.ports.adapter import SuppliesLineage, ViewDefinition
+from hms_registry.ports.adapter import SuppliesLineage, ViewDefinition, ViewOrigins
 from hms_registry.ports.catalogue import Catalogue, EdgeSet, Known, UnitOfWork
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address
+from hms_registry.services.lineage.stated import edges_of_origins
 
 
 def write_views(
@@ -32,7 +33,7 @@ def write_views(
     written = 0
     lookups = _Lookups([address for address, each in known.items() if each.state is not DatasetState.GONE])
     for start in range(0, len(views), BATCH):
-        definitions: list[ViewDefinition] = []
+        definitions: list[ViewDefinition | ViewOrigins] = []
         broke: SourceError | None = None
         try:
             for definition in guarded(adapter.definitions(views[start : start + BATCH])):
@@ -70,9 +71,12 @@ class _Lookups(dict[str, Lookup]):
         return self[dialect]
 
 
-def _edges(definition: ViewDefinition, lookups: _Lookups) -> EdgeSet | None:
+def _edges(definition: ViewDefinition | ViewOrigins, lookups: _Lookups) -> EdgeSet | None:
     view = lookups.find(definition.view)
     if view is None:
         return None
-    parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
+    if isinstance(definition, ViewOrigins):
+        parsed = edges_of_origins(definition, view=view, find=lookups.find)
+    else:
+        parsed = edges_of(definition, view=view, lookup=lookups[definition.dialect])
     return EdgeSet(downstream=view.id, origin=VIEW, edges=parsed.edges, has_unknown=parsed.has_unknown)

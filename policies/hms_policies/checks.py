@@ -62,7 +62,7 @@ class _Check:
             problem = self._problem_of(text, dataset)
             if problem:
                 raise _invalid(statement, f"the row filter {text!r} does not fit {dataset.address}: {problem}")
-        types = {column.name: column.trino_type for column in dataset.columns}
+        types = {column.name: column.trino_type for column in dataset.columns if len(column.path.segments) == 1}
         for name, spoken in masks.items():
             for statement, mask in spoken:
                 if mask not in MASKS:
@@ -96,8 +96,9 @@ class _Check:
         return self._masks[key]
 
     def _problem_of(self, text: str, dataset: Dataset) -> str:
-        lower = assign_lower(column.name for column in dataset.columns)
-        signature = tuple(sorted((lower[column.name].lower(), column.trino_type) for column in dataset.columns))
+        flat = [column for column in dataset.columns if len(column.path.segments) == 1]
+        lower = assign_lower(column.name for column in flat)
+        signature = tuple(sorted((lower[column.name].lower(), column.trino_type) for column in flat))
         key = (text, signature)
         if key not in self._problems:
             self._problems[key] = problem_of(text, dict(signature))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Place:
         told = json.dumps({**policy, "Statement": kept})
         self.bucket.client.put_bucket_policy(Bucket=self.bucket.name, Policy=told)
 
+    def begin(self) -> None:
+        """Make the catalogue anew, so that no test finds what another crawled."""
+        shutil.rmtree(self.home / ".hms-dta", ignore_errors=True)
+        assert self.run("hms-dta init && hms-dta policy publish").returncode == 0
+
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         """Type into a shell that has nothing but a path in its environment."""
         environ = {"PATH": f"{HMS_DTA.parent}:/usr/bin:/bin", "HOME": str(self.folder), "PYTHONUTF8": "1"}
@@ -103,7 +109,7 @@ def place(
         password = re.findall(r"PASSWORD '(.*)'", block("sql"))[0]
         secrets.write_text(f"LAKE_PASSWORD={password}\nCDC_ACCESS_KEY={STRANGER}\nCDC_SECRET_KEY='{SECRET}'\n")
         (place.home / "sources.yml").write_text(place.typed(block("yaml")), encoding="utf-8")
-        assert place.run("hms-dta init && hms-dta policy publish").returncode == 0
+        place.begin()
         try:
             yield place
         finally:
@@ -113,6 +119,8 @@ def place(
 @pytest.mark.slow
 def test_the_readmes_grants_and_commands_are_enough(place: Place) -> None:
     """Each is typed as it stands: check finds all of it readable, crawl registers it, a query joins both stores."""
+    place.begin()
+
     done = place.run(place.typed(block("sh")).replace("hms-dta ", "hms-dta --home . "))
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -161,6 +169,7 @@ def test_each_action_of_the_readmes_policy_is_needed(place: Place, action: str, 
 @pytest.mark.slow
 def test_the_readmes_cron_line_crawls_and_mails_what_went_wrong(place: Place) -> None:
     """Nothing is printed where all is well, and all that was told where it is not."""
+    place.begin()
     line = place.typed(block("cron"))
     schedule, command = line.split(" set ", 1)
     assert schedule == "*/15 * * * *" and "%" not in command

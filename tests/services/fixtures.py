@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services import postgres, seaweedfs
+from services import mongo, postgres, seaweedfs
+from services import odd_mongo as odd
+from services.mongo import MongoDatabase, MongoServer
+from services.odd_mongo import OddMongo
 from services.postgres import Database, PostgresServer
 from services.seaweedfs import Bucket, SeaweedServer
 
@@ -66,3 +69,28 @@ def bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
     """A new, empty bucket."""
     with seaweed_server.bucket() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def mongo_server() -> Iterator[MongoServer]:
+    """One server of MongoDB's wire protocol for the session."""
+    with service_folder("mongo") as folder:
+        server = mongo.start(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def mongo_database(mongo_server: MongoServer) -> Iterator[MongoDatabase]:
+    """A new, empty database."""
+    with mongo_server.database() as database:
+        yield database
+
+
+@pytest.fixture
+def odd_mongo() -> Iterator[OddMongo]:
+    """A MongoDB whose documents and answers the test decides, to the byte."""
+    with odd.odd_mongo() as server:
+        yield server

@@ -170,11 +170,43 @@ class ViewDefinition:
     search_path: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldOrigin:
+    """One field that a view is made of.
+
+    Attributes:
+        upstream_column: byte-exact; None = the dataset as a whole.
+        column: of the view; None = it decides which rows there are.
+    """
+
+    upstream: Address
+    upstream_column: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOrigins:
+    """Where the columns of a view come from, for a store whose views are not SQL: its adapter reads them.
+
+    Attributes:
+        passes: datasets whose columns come through under their own names, but for those that *origins* or *dropped*
+            name.
+        dropped: columns of those that do not come through.
+        has_unknown: it is made of something that was not understood as well.
+    """
+
+    view: Address
+    origins: tuple[FieldOrigin, ...] = ()
+    passes: tuple[Address, ...] = ()
+    dropped: frozenset[str] = frozenset()
+    has_unknown: bool = False
+
+
 @runtime_checkable
 class SuppliesLineage(Protocol):
-    """It knows the SQL of its views."""
+    """It knows what its views are made of."""
 
-    def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition]:
+    def definitions(self, refs: Iterable[DatasetRef]) -> Iterator[ViewDefinition | ViewOrigins]:
         """Yield the definitions of those refs that are views."""
         ...
 

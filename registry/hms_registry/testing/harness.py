@@ -23,6 +23,11 @@ class Harness(ABC):
     adapter: type[Adapter]
     odd_names: Sequence[str] = ()
     """Names that the store can give a table; see `ODD_NAMES`."""
+    own_columns: Sequence[str] = ()
+    """Columns that the store gives every table beside the sample's, e.g. MongoDB's `_id`."""
+    kept_as: Mapping[str, pa.DataType] = {}
+    """Types that the store keeps columns of the sample as, where it has none such; reading them as the sample's must
+    be exact, since a manifest may state those types."""
 
     @abstractmethod
     def make(self, folder: Path) -> None:

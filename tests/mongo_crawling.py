@@ -1,0 +1,64 @@
+"""Crawling a test's MongoDB into a catalogue in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hms_crawler import Report, crawl_all
+from hms_mongo import MongoAdapter, MongoConfig
+from hms_registry.domain.datasets import Dataset
+from hms_registry.domain.edges import Edge
+from hms_registry.domain.names import Address
+from hms_registry.domain.sources import Source
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.store import open_catalogue
+
+OPTIONS = {"connect_timeout_s": "2", "operation_timeout_s": "5"}
+
+
+def adapter_of(url: str, **options: str) -> MongoAdapter:
+    """Make an adapter as the product does."""
+    return MongoAdapter(MongoConfig.from_url(source="src", url=url, options={**OPTIONS, **options}))
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A catalogue, and how to crawl into it."""
+
+    catalogue: Catalogue
+
+    def crawl(self, url: str, *, include: str = "", **options: str) -> Report:
+        """Crawl the server at a URL as source `src`."""
+        wanted = (include,) if include else ()
+        (report,) = crawl_all(
+            [Source(name="src", kind="mongo", url="mongodb://db.example/", options=options, include=wanted)],
+            open_adapter=lambda _source: adapter_of(url, **options),
+            catalogue=self.catalogue,
+            clock=lambda: datetime.now(UTC),
+        )
+        return report
+
+    def datasets(self) -> dict[str, Dataset]:
+        """Return what is registered and not gone, by collection."""
+        with self.catalogue.unit() as uow:
+            return {dataset.address.table: dataset for dataset in uow.datasets.iter(source="src")}
+
+    def edges(self, schema: str, table: str) -> list[Edge]:
+        """Return the current edges that come into one dataset."""
+        with self.catalogue.unit() as uow:
+            dataset = uow.datasets.find(Address("src", schema, table))
+            assert dataset is not None
+            return [each.edge for each in uow.edges.around(dataset.id) if each.edge.downstream == dataset.id]
+
+
+@contextmanager
+def registry() -> Iterator[Registry]:
+    """Yield an empty catalogue."""
+    catalogue = open_catalogue("sqlite://")
+    try:
+        yield Registry(catalogue)
+    finally:
+        catalogue.close()
