@@ -70,11 +70,7 @@ class _Hive(AdapterContract):
 
 
 class TestMetastore(_Hive):
-    """The metastore alone, and files."""
-
-
-class TestPartitions(_Hive):
-    """Partitions, one of them NULL and one elsewhere: the key is the sample's last column."""
+    """The metastore alone, and files in partitions, one of them NULL and one elsewhere: the sample's last column."""
 
     def make(self, folder: Path) -> None:
         columns = {name: kind for name, kind in _COLUMNS.items() if name != "lock"}
@@ -95,10 +91,11 @@ class TestPartitions(_Hive):
 
 
 @pytest.mark.slow
-class TestThroughServer(_Hive):
-    """Metastore, and HiveServer2 for what is no Parquet."""
+class TestServerAlone(_Hive):
+    """HiveServer2 and nothing else, and files that only it can read."""
 
     stored_as = "orc"
+    odd_names = tuple(name for name in _Hive.odd_names if "." not in name)  # which Hive cannot speak of
     server: HiveServer
 
     @pytest.fixture(autouse=True)
@@ -108,22 +105,6 @@ class TestThroughServer(_Hive):
 
     def url(self, folder: Path) -> str:
         return f"{self.server.running.url}/{self.database.name}"
-
-    def options(self) -> Mapping[str, str]:
-        return {**super().options(), "metastore": self.database.metastore}
-
-    def open(self, url: str) -> Adapter:
-        if url.startswith(self.server.running.url):
-            return super().open(url)
-        dead = {"metastore": f"thrift://127.0.0.1:{free_port()}"}
-        return self.adapter(self.adapter.config.from_url(source="src", url=url, options=dead))
-
-
-@pytest.mark.slow
-class TestServerAlone(TestThroughServer):
-    """HiveServer2 and nothing else."""
-
-    odd_names = tuple(name for name in _Hive.odd_names if "." not in name)  # which Hive cannot speak of
 
     def options(self) -> Mapping[str, str]:
         return {"connect_timeout_s": "2"}
