@@ -335,8 +335,7 @@ def test_faults_between_us_and_the_wire_server(mongo_database: MongoDatabase) ->
     """A cut at any byte of the answers: nothing is gone, and the next crawl completes."""
     for at in range(6):
         mongo_database.insert(f"t{at}", [{"_id": number, "n": number} for number in range(5)])
-    port = int(mongo_database.server_url.rsplit(":", 1)[1].strip("/"))
-    with registry() as crawled, tcp_proxy(port) as proxy:
+    with registry() as crawled, tcp_proxy(mongo_database.port) as proxy:
         url = f"mongodb://127.0.0.1:{proxy.port}/{mongo_database.name}"
         assert crawled.crawl(url).is_ok
         whole = proxy.passed

@@ -41,6 +41,11 @@ class MongoDatabase:
         server, mark, query = self.server_url.partition("?")
         return f"{server.rstrip('/')}/{self.name}{mark}{query}"
 
+    @property
+    def port(self) -> int:
+        """Where our own server listens."""
+        return int(self.server_url.rpartition(":")[2].strip("/"))
+
     def insert(self, collection: str, documents: Sequence[Document]) -> None:
         """Add documents, in order."""
         self.client[self.name][collection].insert_many([dict(each) for each in documents])
