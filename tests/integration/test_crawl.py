@@ -34,6 +34,7 @@ class Shelf:
     is_down: bool = False
     breaks_listing_after: int | None = None
     breaks_describing: Mapping[str, Exception] = field(default_factory=dict)
+    breaks_stamp: Exception | None = None
     described: list[str] = field(default_factory=list)
 
     kind: ClassVar[str] = "shelf"
@@ -47,6 +48,8 @@ class Shelf:
     def stamp(self, scope: Scope) -> Stamp | None:
         if self.is_down:
             raise SourceUnreachable("the shelf is down", hint="lift it up")
+        if self.breaks_stamp is not None:
+            raise self.breaks_stamp
         return Stamp(repr((sorted(self.tables.items()), sorted(self.views.items()))))
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
@@ -233,6 +236,20 @@ def test_a_source_that_answers_again_is_fresh(catalogue: Catalogue) -> None:
 
     with catalogue.unit() as uow:
         assert not uow.sources.get("shop").is_stale
+
+
+def test_a_stamp_that_breaks_costs_the_run_of_its_source_only(catalogue: Catalogue) -> None:
+    """A stranger's bug is told by its type, in a first run and in one that has a stamp to compare with."""
+    shelf = Shelf(tables={"a": ["x"]}, breaks_stamp=ValueError("hunter2"))
+    broken = [run(shelf, catalogue)]
+    shelf.breaks_stamp = None
+    run(shelf, catalogue)
+    shelf.breaks_stamp = ValueError("hunter2")
+
+    broken.append(run(shelf, catalogue))
+
+    assert [(each.state, each.error) for each in broken] == [(CrawlState.FAILED, "the adapter broke: ValueError")] * 2
+    assert states(catalogue) == {"a": DatasetState.PRESENT}
 
 
 def test_one_dataset_that_breaks_costs_only_itself(catalogue: Catalogue) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 import pyarrow as pa
 import pytest
+from bson import Int64
 
 from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.crawls import CrawlState, Failure
@@ -36,6 +37,10 @@ def shop(odd_mongo: OddMongo) -> OddMongo:
     for at in range(COLLECTIONS):
         odd_mongo.collection("shop", f"t{at}").put(*({"_id": number, "n": number} for number in range(3)))
     return odd_mongo
+
+
+def _listing(*collections: dict[str, object]) -> dict[str, object]:
+    return {"ok": 1, "cursor": {"id": Int64(0), "ns": "shop.$cmd.listCollections", "firstBatch": list(collections)}}
 
 
 def _request(table: str = "t0", **more: object) -> ScanRequest:
@@ -343,3 +348,82 @@ def test_faults_between_us_and_the_wire_server(mongo_database: MongoDatabase) ->
 
         assert crawled.crawl(url).is_ok
         assert set(crawled.datasets()) == {f"t{at}" for at in range(6)}
+
+
+ODD_ANSWERS: dict[str, tuple[str, dict[str, object]]] = {
+    "databases are a number": ("listDatabases", {"ok": 1, "databases": 5}),
+    "databases are missing": ("listDatabases", {"ok": 1}),
+    "a database has no name": ("listDatabases", {"ok": 1, "databases": [{}]}),
+    "a collection has no name": ("listCollections", _listing({"type": "collection"})),
+    "a name is a number": ("listCollections", _listing({"name": 5, "type": "collection"})),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS)
+def test_a_listing_that_is_none_is_not_believed(shop: OddMongo, odd: str) -> None:
+    """What is no list of names costs the run, and no dataset."""
+    command, answer = ODD_ANSWERS[odd]
+    with registry() as crawled:
+        crawled.crawl(shop.url)
+        shop.answers[command] = answer
+
+        report = crawled.crawl(shop.url)
+
+        assert report.error == "source src: its server answered what no MongoDB server would"
+        assert _is_whole(crawled)
+
+
+def test_what_a_server_lists_twice_is_registered_once(shop: OddMongo) -> None:
+    """The second is a failure that says so, and the others are as they were."""
+    shop.answers["listCollections"] = _listing(*[{"name": "t0", "type": "collection"}] * 2)
+    with registry() as crawled:
+        report = crawled.crawl(shop.url)
+
+        assert [(each.subject, each.reason) for each in report.failures] == [("src.shop.t0", "listed twice in one run")]
+        assert report.balance.is_balanced
+        assert set(crawled.datasets()) == {"t0"}
+
+
+def _drop(shop: OddMongo) -> None:
+    shop.databases["shop"].pop("t1", None)
+
+
+def _rename(shop: OddMongo) -> None:
+    held = shop.databases["shop"].pop("t1", None)
+    if held is not None:
+        shop.databases["shop"]["t9"] = held
+
+
+def _alter(shop: OddMongo) -> None:
+    shop.databases["shop"]["t1"].put({"_id": 7, "later": "x"})
+
+
+def _make_anew(shop: OddMongo) -> None:
+    shop.collection("shop", "t1").put({"_id": 1, "later": "x"})
+
+
+@pytest.mark.parametrize("change", [_drop, _rename, _alter, _make_anew], ids=lambda change: change.__name__)
+def test_a_collection_that_changes_while_it_is_crawled_is_one_or_the_other(
+    shop: OddMongo, change: Callable[[OddMongo], None]
+) -> None:
+    """At any command of a crawl: the run ends in order, and what it registered is as before or as after."""
+    del shop.databases["shop"]["t2"]
+    total = _commands(shop)
+    before = {"_id", "n"}
+    whole = dict(shop.databases["shop"])
+    documents = list(whole["t1"].documents)
+    for at in range(total):
+        shop.databases["shop"] = dict(whole)
+        whole["t1"].documents = list(documents)
+        shop.asked.clear()
+        shop.meanwhile = lambda number, at=at: change(shop) if number == at else None  # type: ignore[misc] # bound
+        with registry() as crawled:
+            report = crawled.crawl(shop.url)
+
+            shop.meanwhile = None
+            found = {name: {column.name for column in each.columns} for name, each in crawled.datasets().items()}
+            assert report.balance.is_balanced
+            assert not report.error
+            assert found["t0"] == before
+            assert found.get("t1", before) in (before, before | {"later"}, {"_id", "later"})
+            assert crawled.crawl(shop.url).balance.gone == 0

@@ -59,7 +59,8 @@ class Columns:
             told = "1 field has a name" if len(nameless) == 1 else f"{len(nameless)} fields have names"
             made.findings.append(f"{told} that no column can have (empty, or no valid text): left out")
         if len(fields) > MAX_COLUMNS:
-            made.findings.append(f"{len(fields)} fields were seen; {MAX_COLUMNS} of them are columns (truncated)")
+            seen = f"{'more than ' if shape.is_cut else ''}{len(fields)} fields were seen"
+            made.findings.append(f"{seen}; {MAX_COLUMNS} of them are columns (truncated)")
             made.truncated.append("*")
             often = sorted(fields, key=lambda name: -sum(fields[name].kinds.values()))[:MAX_COLUMNS]
             kept = set(often)
@@ -90,7 +91,7 @@ class Columns:
 
     def _document(self, path: _Path, shape: Shape) -> pa.DataType:
         fields = shape.fields
-        is_wide = shape.is_deep or len(fields) > MAX_WIDTH or len(fields) > self._left
+        is_wide = shape.is_deep or shape.is_cut or len(fields) > MAX_WIDTH or len(fields) > self._left
         if is_wide:
             self.truncated.append(str(ColumnPath(path)))
         # A row's fields are told apart without regard to case.
