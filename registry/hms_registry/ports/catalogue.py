@@ -14,7 +14,7 @@ Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -140,6 +140,12 @@ class Registrations(Protocol):
             DatasetNotFound
             SettingsInvalid: it states something of a column that is not there.
         """
+        ...
+
+    def retract(self, source: str, *, stating: Collection[Address]) -> int:
+        """Manifests lie beside the data of these addresses of a source, and of no other. Any other that lay there is
+        doubted; one that was doubted before is taken back, and what was described stands again. What was ingested
+        stays. Returns how many are doubted now."""
         ...
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
