@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, ForeignKey, Observation
 from hms_registry.domain.names import Address, quote_identifier
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # as most names are, and asking costs less than quoting
 _RELATION_KINDS = {
     "r": "table",
     "p": "partitioned table",
@@ -140,7 +142,7 @@ def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts
         foreign_keys=tuple(facts.foreign_keys.get(relation.oid, ())),
         description=relation.description,
         owner=relation.owner,
-        location=f"{_schema_location(config.location, relation.schema)}/{quote(relation.name, safe='')}",
+        location=f"{_schema_location(config.location, relation.schema)}/{_quoted(relation.name)}",
         is_readable=relation.is_readable,
         observation=_observation(relation, partitions),
         findings=tuple(_findings(relation, facts)),
@@ -151,6 +153,10 @@ def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts
 @lru_cache(maxsize=1024)
 def _schema_location(database: str, schema: str) -> str:
     return f"{database}#{quote(schema, safe='')}"
+
+
+def _quoted(name: str) -> str:
+    return name if _UNRESERVED.fullmatch(name) else quote(name, safe="")
 
 
 def _observation(relation: Relation, partitions: Partitions | None) -> Observation:
