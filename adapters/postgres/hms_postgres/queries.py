@@ -204,7 +204,8 @@ LEFT JOIN pg_type e ON e.typarray = t.oid
 """
 
 # The columns of a primary key by number, as they are known by then; those of foreign keys by name, since a partition
-# may number them otherwise than its root. The oids twice: an index finds the keys of a batch, a join those of partitions.
+# may number them otherwise than its root. The oids twice: an index finds the keys of a batch, a join those of
+# partitions.
 KEYS: Final[LiteralString] = """
 WITH RECURSIVE tree (root, member) AS (
     SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'p'
