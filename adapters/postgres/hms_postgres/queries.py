@@ -56,11 +56,17 @@ _BELOW: Final[LiteralString] = """
     JOIN pg_class v ON v.oid = d.refobjid AND v.relkind IN ('v', 'm')
 """
 
+# Nine of ten rows that a stamp is made of are columns, so they are read once, and folded as they are read.
+_ATTRIBUTES: Final[LiteralString] = """
+attributes (rel, h, types) AS MATERIALIZED (
+    SELECT a.attrelid, bit_xor(hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)),
+           array_agg(a.atttypid) FILTER (WHERE a.atttypid >= 16384 AND NOT a.attisdropped)
+    FROM pg_attribute a WHERE a.attnum > 0 GROUP BY a.attrelid
+)"""
+
 _USER_TYPES: Final[LiteralString] = """
 used (rel, typ) AS (
-    SELECT DISTINCT a.attrelid, a.atttypid
-    FROM pg_attribute a JOIN relations r ON r.oid = a.attrelid
-    WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT r.relispartition
+    SELECT DISTINCT a.rel, u.typ FROM attributes a CROSS JOIN LATERAL unnest(a.types) AS u (typ)
 ), needs (typ, part) AS (
     SELECT DISTINCT typ, typ FROM used
     UNION
@@ -95,8 +101,7 @@ reached (view, rel) AS (
                   has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
     FROM relations r
     UNION ALL
-    SELECT a.attrelid, hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)
-    FROM pg_attribute a WHERE a.attnum > 0
+    SELECT a.rel, a.h FROM attributes a
     UNION ALL
     SELECT d.adrelid, hashtextextended(d.xmin::text, (3::int8 << 32) + d.adnum) FROM pg_attrdef d
     UNION ALL
@@ -134,7 +139,7 @@ reached (view, rel) AS (
 )"""  # noqa: S608 # of constants
 
 LISTING: Final[LiteralString] = f"""
-WITH RECURSIVE {_RELATIONS}, {_USER_TYPES}, {_PARTS}
+WITH RECURSIVE {_RELATIONS}, {_ATTRIBUTES}, {_USER_TYPES}, {_PARTS}
 SELECT r.oid::int8, n.nspname, r.relname, r.relkind::text, s.h
 FROM schemas n
 LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
