@@ -138,13 +138,20 @@ reached (view, rel) AS (
     SELECT rel, bit_xor(h) AS h FROM parts GROUP BY rel
 )"""  # noqa: S608 # of constants
 
+# A row for each schema, of lists: what reads very many tables of few schemas makes no object of each.
 LISTING: Final[LiteralString] = f"""
 WITH RECURSIVE {_RELATIONS}, {_ATTRIBUTES}, {_USER_TYPES}, {_PARTS}
-SELECT r.oid::int8, n.nspname, r.relname, r.relkind::text, s.h
-FROM schemas n
-LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
-LEFT JOIN stamps s ON s.rel = r.oid
-ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
+SELECT l.nspname, array_agg(l.relname) FILTER (WHERE l.relname IS NOT NULL), string_agg(l.relkind, ''),
+       array_agg(l.stamp) FILTER (WHERE l.relname IS NOT NULL)
+FROM (
+    SELECT n.nspname, r.relname::text, r.relkind::text, concat(r.oid, '.', lpad(to_hex(s.h), 16, '0')) AS stamp
+    FROM schemas n
+    LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
+    LEFT JOIN stamps s ON s.rel = r.oid
+    ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
+) AS l
+GROUP BY l.nspname
+ORDER BY l.nspname COLLATE "C"
 """  # noqa: S608 # of constants
 
 RELATIONS: Final[LiteralString] = f"""
@@ -191,12 +198,13 @@ SPELLED: Final[LiteralString] = """
 SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)
 """
 
+# Each table has two types of its own, and only oids are indexed: an array's element is found by its oid.
 TYPES: Final[LiteralString] = """
 WITH RECURSIVE needs (typ) AS (
     SELECT DISTINCT typ FROM unnest(%s::oid[]) AS typ
     UNION
     SELECT next.typ
-    FROM needs n JOIN pg_type t ON t.oid = n.typ LEFT JOIN pg_type e ON e.typarray = t.oid
+    FROM needs n JOIN pg_type t ON t.oid = n.typ LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
     CROSS JOIN LATERAL (VALUES (nullif(t.typbasetype, 0)), (e.oid)) AS next (typ)
     WHERE next.typ IS NOT NULL
 )
@@ -205,7 +213,7 @@ SELECT t.oid::int8, CASE WHEN s.nspname = 'pg_catalog' THEN t.typname::text ELSE
 FROM needs n
 JOIN pg_type t ON t.oid = n.typ
 JOIN pg_namespace s ON s.oid = t.typnamespace
-LEFT JOIN pg_type e ON e.typarray = t.oid
+LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 """
 
 KEYS: Final[LiteralString] = """
