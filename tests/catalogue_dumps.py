@@ -64,6 +64,8 @@ def fill(catalogue: Catalogue) -> None:
         uow.bundles.publish(bundle)
         entry = AuditEntry(at=AT, subject="ana", auth_method="local", action="query", outcome="allowed", epoch=1)
         uow.audit.record(entry)
+        uow.registrations.register([described(_TABLES[0], *rich[1:])])
+        uow.deliveries.take("portal", now=AT, lease_s=60)
         uow.commit()
 
 

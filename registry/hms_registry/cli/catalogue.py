@@ -1,4 +1,4 @@
-"""Commands that read the catalogue: search, show, lineage."""
+"""Commands that read the catalogue: search, show, history, lineage."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(search)
     app.command(short_help="Show one dataset: columns, place, freshness, owner.")(show)
+    app.command(short_help="Show how the schema of a dataset came to be as it is.")(history)
     app.command(short_help="Show what a dataset comes from.")(lineage)
 
 
@@ -73,24 +74,28 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one dataset: columns with units and masks, where it lies, how fresh it is, whose it is."""
-    from hms_registry.services.catalogue import get_version, get_view, split_version
-    from hms_registry.services.views import detail, visible_columns
+    from hms_registry.services.catalogue import get_view, split_version
+    from hms_registry.services.history import past_of
+    from hms_registry.services.views import detail
 
     bare, number = split_version(name)
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
         with audited(registry, asker, "show") as entry, registry.catalogue.unit() as uow:
             entry["asked"] = bare
-            view = get_view(bare, uow=uow, principal=asker, decisions=registry.decisions())
+            decisions = registry.decisions()
+            view = get_view(bare, uow=uow, principal=asker, decisions=decisions)
             status = uow.sources.get(view.dataset.address.source)
-            version = get_version(view, number, uow=uow) if number is not None else None
+            past = past_of(view, uow=uow, principal=asker, decisions=decisions) if number is not None else None
+            version = past.get(number) if past is not None and number is not None else None
     if as_json:
         print_json(detail(view, status=status, version=version))
         return
     print_lines(_facts(view, is_stale=status.is_stale))
     if version is not None:
-        print_lines([f"schema version {version.number}, since {version.created_at:%Y-%m-%d %H:%M} UTC"])
-        _print_columns(visible_columns(view, version))
+        kept = version.version
+        print_lines([f"schema version {kept.number}, since {kept.created_at:%Y-%m-%d %H:%M} UTC"])
+        _print_columns(list(version.columns))
         return
     _print_columns(list(view.columns))
     if view.shows_values:
@@ -139,6 +144,33 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
         lines.append(f"you may find it, not read it: {view.decision.reason}")
     lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.told_filters]
     return lines
+
+
+def history(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="source.schema.table")],
+    who: AsWho = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the schema versions of a dataset: what changed with each, and whether that breaks who reads it."""
+    from hms_registry.services.catalogue import get_view
+    from hms_registry.services.history import past_of, step_fact
+
+    with home_of(context).registry() as registry:
+        asker, decisions = principal(registry, who), registry.decisions()
+        with audited(registry, asker, "history") as entry, registry.catalogue.unit() as uow:
+            entry["asked"] = name
+            view = get_view(name, uow=uow, principal=asker, decisions=decisions)
+            steps = past_of(view, uow=uow, principal=asker, decisions=decisions).steps()
+    if as_json:
+        print_json({"address": str(view.dataset.address), "versions": [step_fact(step) for step in steps]})
+        return
+    print_lines([f"{view.dataset.address}: schema version {view.dataset.version}"])
+    for step in steps:
+        since = f"{step.version.created_at:%Y-%m-%d %H:%M} UTC"
+        told = str(step.grade) if step.changes else "the first"
+        print_lines([f"v{step.version.number}  {since}  {told}"])
+        print_lines(f"  {change.grade}: {change}" for change in step.changes)
 
 
 def lineage(

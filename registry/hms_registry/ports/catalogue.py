@@ -14,12 +14,13 @@ Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
+from hms_registry.domain.changes import History
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import (
     Dataset,
@@ -82,6 +83,14 @@ class Datasets(Protocol):
         ...
 
 
+class Histories(Protocol):
+    """How datasets came to be as they are."""
+
+    def of(self, ids: Sequence[DatasetId]) -> dict[DatasetId, History]:
+        """The history of each; those that do not exist are left out. A fixed number of statements."""
+        ...
+
+
 class Known(NamedTuple):
     """What a crawl compares a listing with: one for each dataset of a source, so it is light."""
 
@@ -134,6 +143,12 @@ class Registrations(Protocol):
             DatasetNotFound
             SettingsInvalid: it states something of a column that is not there.
         """
+        ...
+
+    def retract(self, source: str, *, stating: Collection[Address]) -> int:
+        """Manifests lie beside the data of these addresses of a source, and of no other. Any other that lay there is
+        doubted; one that was doubted before is taken back, and what was described stands again. What was ingested
+        stays. Returns how many are doubted now."""
         ...
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:
@@ -321,13 +336,14 @@ class Audit(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A change, in commit order. *kind*: `DatasetRegistered`, `SchemaChanged`, `DatasetGone`, `DatasetReturned`,
-    `DatasetChanged`, `PolicyPublished`."""
+    `DatasetChanged`, `PolicyPublished`, see docs/events.md. *at*: None if it was written before times were kept."""
 
     epoch: int
     sequence: int
     kind: str
     dataset_id: DatasetId | None
     payload: Mapping[str, str]
+    at: datetime | None = None
 
 
 class Outbox(Protocol):
@@ -338,6 +354,34 @@ class Outbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How far a receiver of events has got, under a lease.
+
+    Attributes:
+        epoch, sequence: of the last event that is done with; what comes next is later.
+        lease: fencing token, see `Crawl.lease`.
+    """
+
+    receiver: str
+    epoch: int
+    sequence: int
+    lease: int
+
+
+class Deliveries(Protocol):
+    """Who was told what. Writing it moves no epoch."""
+
+    def take(self, receiver: str, *, now: datetime, lease_s: float) -> Delivery | None:
+        """Take the lease on a receiver; None if somebody else holds it. A new receiver begins with what comes
+        next. A lease that ran out is taken over."""
+        ...
+
+    def advance(self, delivery: Delivery, *, now: datetime, lease_s: float) -> bool:
+        """Write how far it has got and extend the lease (0 = give it back); False if the lease was lost."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over the catalogue. Not shared between threads."""
 
@@ -345,6 +389,8 @@ class UnitOfWork(Protocol):
     def sources(self) -> Sources: ...
     @property
     def datasets(self) -> Datasets: ...
+    @property
+    def histories(self) -> Histories: ...
     @property
     def registrations(self) -> Registrations: ...
     @property
@@ -359,6 +405,8 @@ class UnitOfWork(Protocol):
     def audit(self) -> Audit: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hms_registry.domain.columns import Column
-from hms_registry.domain.datasets import Dataset, Version
+from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.edges import Edge
 from hms_registry.domain.names import Address, TrinoName, split_name
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import DatasetNotFound, SettingsInvalid, VersionNotFound
+from hms_registry.errors import DatasetNotFound, SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
 
@@ -108,21 +108,6 @@ def split_version(text: str) -> tuple[str, int | None]:
     if version[:1] == "v" and version[1:].isdecimal():
         return name, int(version[1:])
     raise SettingsInvalid(f"{version!r} is not a version", hint="write @v3 or @latest")
-
-
-def get_version(view: View, number: int, *, uow: UnitOfWork) -> Version:
-    """Get one schema version, with the columns that the person may see.
-
-    Raises:
-        VersionNotFound
-    """
-    versions = uow.datasets.versions(view.dataset.id)
-    for version in versions:
-        if version.number == number:
-            return version
-    raise VersionNotFound(
-        f"{view.dataset.address} has no version {number}", hint=f"it has versions 1 to {len(versions)}"
-    )
 
 
 def search(

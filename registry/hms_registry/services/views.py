@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from hms_registry.domain.columns import Column
-from hms_registry.domain.datasets import Version
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.services.catalogue import View
+from hms_registry.services.history import SeenVersion
 
 
 def unit_text(column: Column) -> str:
@@ -54,12 +54,12 @@ def column_fact(column: Column, mask: Mask) -> dict[str, object]:
     }
 
 
-def detail(view: View, *, status: SourceStatus, version: Version | None = None) -> dict[str, object]:
+def detail(view: View, *, status: SourceStatus, version: SeenVersion | None = None) -> dict[str, object]:
     """Everything that the person may see of one dataset, at its current or an old schema version."""
     dataset = view.dataset
     columns = list(view.columns)
     if version is not None:
-        columns = [(column, mask) for column, mask in visible_columns(view, version)]
+        columns = list(version.columns)
     facts: dict[str, object] = {
         **summary(view),
         "license": dataset.license,
@@ -67,7 +67,7 @@ def detail(view: View, *, status: SourceStatus, version: Version | None = None) 
         "state": str(dataset.state),
         "stale": status.is_stale,
         "last_crawled_at": dataset.last_crawled_at,
-        "version": version.number if version else dataset.version,
+        "version": version.version.number if version else dataset.version,
         "primary_key": _shown_key(version.primary_key if version else dataset.primary_key, columns),
         "columns": [column_fact(column, mask) for column, mask in columns],
         "row_filters": list(view.decision.told_filters),
@@ -90,18 +90,3 @@ def _shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> li
     """Return a key whose columns are all shown; a part of a key is none, and would tell that there is more."""
     shown = {column.name for column, _mask in columns}
     return list(key) if shown.issuperset(key) else []
-
-
-def visible_columns(view: View, version: Version) -> list[tuple[Column, Mask]]:
-    """Return the columns of an old version that the person may see.
-
-    A column that is gone has no labels any more, so it is shown only to who sees every column there is now.
-    """
-    now = {column.name for column in view.dataset.columns}
-    sees_all = len(view.columns) == len(view.dataset.columns) and view.decision.may_read
-    shown = []
-    for column in version.columns:
-        mask = view.decision.mask(column.name)
-        if (column.name in now and mask is not Mask.DENY) or (column.name not in now and sees_all):
-            shown.append((column, mask))
-    return shown

@@ -207,14 +207,15 @@ class SqlDatasets:
         """All schema versions, oldest first."""
         table = tables.versions
         statement = select(table).where(table.c.dataset_id == dataset_id).order_by(table.c.number)
-        return [_version(row) for row in self._session.read(statement)]
+        return [version_of(row) for row in self._session.read(statement)]
 
     def _one(self, statement: Select[Any]) -> Dataset | None:
         found = build(self._session, load(self._session, statement))
         return found[0] if found else None
 
 
-def _version(row: Row[Any]) -> Version:
+def version_of(row: Row[Any]) -> Version:
+    """Make a domain object of a row."""
     columns, primary_key, foreign_keys = parse_schema(json.loads(row.document))
     created_at = parse_time(row.created_at)
     assert created_at is not None

@@ -19,6 +19,7 @@ from hms_registry.ports.catalogue import Registered
 from hms_registry.store import codec, tables
 from hms_registry.store.column_forms import ColumnForm, ColumnForms
 from hms_registry.store.datasets import Stored
+from hms_registry.store.departures import keep_departed
 from hms_registry.store.indexing import Indexed, reindex_datasets
 from hms_registry.store.labelling import Outcome, current_mentions, facts_of, label_batch, store_labels
 from hms_registry.store.merge import Merged, merge
@@ -132,6 +133,7 @@ def write_drafts(session: Session, drafts: Sequence[Draft]) -> None:
     if fresh:
         _insert(session, fresh)
     if changed:
+        keep_departed(session, [each for each in changed if each.has_new_version])
         _update(session, changed)
     _insert_versions(session, [each for each in drafts if each.has_new_version])
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.ports.catalogue import Event
 from hms_registry.store import tables
+from hms_registry.store.codec import parse_time
 from hms_registry.store.session import Session
 
 
@@ -33,6 +34,7 @@ class SqlOutbox:
                 kind=row.kind,
                 dataset_id=None if row.dataset_id is None else DatasetId(row.dataset_id),
                 payload=json.loads(row.payload),
+                at=parse_time(row.at),
             )
             for row in rows
         ]

@@ -21,6 +21,7 @@ from hms_registry.store.datasets import SELECT
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
 from hms_registry.store.refresh import refresh
+from hms_registry.store.retracting import retract
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
@@ -119,6 +120,10 @@ class SqlRegistrations:
             self._keep({row.address: manifest})
             write_drafts(session, [each])
         return each.result
+
+    def retract(self, source: str, *, stating: Collection[Address]) -> int:
+        """Doubt manifests that lay beside the data of a source, and take back what those doubted before stated."""
+        return retract(self._session, source, stating=stating)
 
     def _keep(self, manifests: Mapping[str, Manifest]) -> set[str]:
         """Keep manifests for their addresses; returns those of which another was kept, or none."""

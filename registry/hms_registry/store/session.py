@@ -11,13 +11,13 @@ from sqlalchemy import Connection, CursorResult, Executable, Result, Table, sele
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.store import tables
 from hms_registry.store.classes import ClassCache
-from hms_registry.store.codec import dump
+from hms_registry.store.codec import dump, time_text
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.dialect import Dialect
 
 Row = Mapping[str, object]
 _READS = "this unit only reads: make it with unit(writes=True)"
-_OUTBOX = ("epoch", "sequence", "kind", "dataset_id", "payload")
+_OUTBOX = ("epoch", "sequence", "kind", "dataset_id", "payload", "at")
 
 
 class Session:
@@ -110,7 +110,8 @@ class Session:
             return self.epoch
         epoch = self.next_epoch
         if self._events:
-            rows = [(epoch, sequence, *event) for sequence, event in enumerate(self._events, start=1)]
+            at = time_text(self.now)
+            rows = [(epoch, sequence, *event, at) for sequence, event in enumerate(self._events, start=1)]
             self.fill(tables.outbox, _OUTBOX, rows)
         if self._touched:
             touched = self.dialect.among(tables.sources.c.name, self._touched)

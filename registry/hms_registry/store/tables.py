@@ -97,6 +97,16 @@ versions = Table(
     PrimaryKeyConstraint("dataset_id", "number"),
 )
 
+departed_columns = Table(
+    "departed_columns",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id"), nullable=False),
+    Column("version", Integer, nullable=False),  # the first that did not have it any more
+    Column("name", Text, nullable=False),  # `codec.exact`
+    Column("column_class_id", Integer, ForeignKey("column_classes.id"), nullable=False),  # its last
+    PrimaryKeyConstraint("dataset_id", "version", "name"),
+)
+
 manifests = Table(
     "manifests",
     metadata,
@@ -229,5 +239,16 @@ outbox = Table(
     Column("kind", Text, nullable=False),
     Column("dataset_id", Text),
     Column("payload", Text, nullable=False),
+    Column("at", Text),  # NULL: written under schema 0001
     PrimaryKeyConstraint("epoch", "sequence"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("receiver", Text, primary_key=True),  # name of a webhook
+    Column("epoch", Integer, nullable=False),  # of the last event that it took, or that it may not see
+    Column("sequence", Integer, nullable=False),
+    Column("lease", Integer, nullable=False),
+    Column("lease_until", Text, nullable=False),
 )

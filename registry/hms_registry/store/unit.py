@@ -13,6 +13,8 @@ from hms_registry.store.classes import ClassCache
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.crawls import SqlCrawls
 from hms_registry.store.datasets import SqlDatasets
+from hms_registry.store.deliveries import SqlDeliveries
+from hms_registry.store.departures import SqlHistories
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
@@ -80,6 +82,10 @@ class SqlUnit:
         return SqlDatasets(self._session)
 
     @cached_property
+    def histories(self) -> SqlHistories:
+        return SqlHistories(self._session)
+
+    @cached_property
     def registrations(self) -> SqlRegistrations:
         return SqlRegistrations(self._session)
 
@@ -107,6 +113,10 @@ class SqlUnit:
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(self._session)
 
+    @cached_property
+    def deliveries(self) -> SqlDeliveries:
+        return SqlDeliveries(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -120,7 +130,8 @@ class SqlUnit:
 
 
 _REPOSITORIES = (
-    "sources", "datasets", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox"
+    "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
+    "deliveries",
 )  # fmt: skip
 
 
