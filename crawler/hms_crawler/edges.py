@@ -79,24 +79,27 @@ class EdgePass:
         keyed = list({**(self._registered(catalogue) if self.owes else {}), **self.keyed}.items())
         if not keyed and not self.views:
             return 0
-        with catalogue.unit() as uow:
-            known = uow.registrations.known(self.lease.crawl.source)
         for start in range(0, len(keyed), BATCH):
-            sets = [
-                EdgeSet(
-                    downstream=dataset_id,
-                    origin="foreign_key",
-                    edges=reference_edges(keys, dataset_id=dataset_id, known=known),
-                )
-                for dataset_id, keys in keyed[start : start + BATCH]
-            ]
+            batch = keyed[start : start + BATCH]
             with catalogue.unit(writes=True) as uow:
                 self.lease.hold(uow)
+                targets = {key.target for _, keys in batch for key in keys}
+                known = uow.registrations.known(self.lease.crawl.source, among=targets) if targets else {}
+                sets = [
+                    EdgeSet(
+                        downstream=dataset_id,
+                        origin="foreign_key",
+                        edges=reference_edges(keys, dataset_id=dataset_id, known=known),
+                    )
+                    for dataset_id, keys in batch
+                ]
                 written += uow.edges.replace_all(sets)
                 uow.commit()
         if self.views and isinstance(adapter, SuppliesLineage):
             from hms_crawler.views import write_views  # with a parser of SQL: a third of what a crawl has in memory
 
+            with catalogue.unit() as uow:
+                known = uow.registrations.known(self.lease.crawl.source)
             written += write_views(self.views, adapter, catalogue, known=known, lease=self.lease, on_failure=on_failure)
         return written
 
