@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from hms_registry.domain.columns import ArrayStep, Column
-from hms_registry.store.codec import column_text, hashed_column_text
+from hms_registry.store.column_documents import column_text, hashed_column_text
 from hms_registry.store.labels import SILENT, ColumnFacts
 from hms_registry.store.tokens import searchable
 

@@ -17,7 +17,8 @@ from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
-from hms_registry.store.codec import is_bindable, parse_described, parse_schema, parse_time
+from hms_registry.store.codec import is_bindable, parse_time
+from hms_registry.store.dataset_documents import parse_described, parse_schema
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources

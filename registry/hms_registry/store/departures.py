@@ -13,7 +13,8 @@ from hms_registry.domain.datasets import DatasetId, Version
 from hms_registry.domain.labels import ColumnLabels
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
-from hms_registry.store.codec import exact, parse_exact, parse_schema
+from hms_registry.store.codec import exact, parse_exact
+from hms_registry.store.dataset_documents import parse_schema
 from hms_registry.store.datasets import version_of
 from hms_registry.store.session import Session
 

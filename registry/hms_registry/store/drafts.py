@@ -16,8 +16,10 @@ from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Registered
-from hms_registry.store import codec, tables
+from hms_registry.store import tables
+from hms_registry.store.codec import bindable, dump, time_text
 from hms_registry.store.column_forms import ColumnForm, ColumnForms
+from hms_registry.store.dataset_documents import dump_described, dump_observation, dump_schema, schema_hash
 from hms_registry.store.datasets import Stored
 from hms_registry.store.departures import keep_departed
 from hms_registry.store.indexing import Indexed, reindex_datasets
@@ -99,11 +101,11 @@ def draft(
     forms = own if schema.columns is described.columns else [ColumnForm(column) for column in schema.columns]
     hashed = [form.hashed for form in forms]
     values = {
-        "described": codec.dump_described(described, [form.document for form in own]),
-        "schema_hash": codec.schema_hash(hashed, schema.primary_key, schema.foreign_keys),
-        "stamp": None if stamp is None else codec.bindable(stamp),
-        "locator": codec.dump(described.ref.locator),
-        "observation": codec.dump_observation(described.observation),
+        "described": dump_described(described, [form.document for form in own]),
+        "schema_hash": schema_hash(hashed, schema.primary_key, schema.foreign_keys),
+        "stamp": None if stamp is None else bindable(stamp),
+        "locator": dump(described.ref.locator),
+        "observation": dump_observation(described.observation),
         "state": DatasetState.PRESENT.value,
     }
     made = partial(Draft, key=key, row=row, merged=merged, forms=forms, source=source, values=values)
@@ -209,11 +211,11 @@ def _indexed(each: Draft, outcome: Outcome) -> Indexed:
 
 
 def _insert_versions(session: Session, drafts: Sequence[Draft]) -> None:
-    at, epoch = codec.time_text(session.now), session.next_epoch
+    at, epoch = time_text(session.now), session.next_epoch
     rows = []
     for each in drafts:
         schema = each.merged.described
         columns = [form.document for form in each.forms]
-        document = codec.dump_schema(columns, schema.primary_key, schema.foreign_keys)
+        document = dump_schema(columns, schema.primary_key, schema.foreign_keys)
         rows.append((each.id, each.version, document, epoch, at))
     session.fill(tables.versions, _VERSION, rows)

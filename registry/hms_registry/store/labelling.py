@@ -13,10 +13,11 @@ from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.sources import Source
 from hms_registry.store import tables
+from hms_registry.store.alike import labelled_alike
 from hms_registry.store.classes import Interned, intern_labels
 from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored, labels_of, load_many
-from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, labelled_alike, strictest_alone
+from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, strictest_alone
 from hms_registry.store.lineage import edges_into, labelled_from
 from hms_registry.store.merge import Merged
 from hms_registry.store.session import Session

@@ -15,8 +15,8 @@ from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Known, Registered
 from hms_registry.store import tables
-from hms_registry.store.codec import parse_described
 from hms_registry.store.column_forms import ColumnForms
+from hms_registry.store.dataset_documents import parse_described
 from hms_registry.store.datasets import SELECT
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
