@@ -26,7 +26,7 @@ class _Server(uvicorn.Server):
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
         wait = 2 * _GRACE_S
-        app = make_app(registry)
+        self._app = app = make_app(registry)
         super().__init__(
             uvicorn.Config(
                 app, host=host, port=port, log_level="info", server_header=False, timeout_graceful_shutdown=wait
@@ -34,6 +34,7 @@ class _Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._app.state.stopping.set()  # a feed of events never ends by itself
         ending = asyncio.create_task(self._end_queries())
         await super().shutdown(sockets)
         ending.cancel()

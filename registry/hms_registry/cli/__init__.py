@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from hms_registry.cli import catalogue, checking, crawling, policy, querying, serving
+from hms_registry.cli import catalogue, checking, crawling, feeding, policy, querying, serving
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
 
@@ -40,7 +40,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, querying, policy, serving):
+for module in (crawling, checking, catalogue, feeding, querying, policy, serving):
     module.add_to(app)
 
 

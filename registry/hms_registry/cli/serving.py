@@ -31,7 +31,7 @@ def serve(
         typer.Option("--behind-loopback", help="In a container whose port is published on 127.0.0.1: any --host goes."),
     ] = False,
 ) -> None:
-    """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
+    """Serve the registry over HTTP: health, OpenAPI at /docs; with a bearer token POST /dta/query, GET /dta/events."""
     from hms_registry.server import run
 
     with home_of(context).registry() as registry:
