@@ -131,7 +131,7 @@ def exit_codes() -> Iterator[str]:
     for code, kinds in sorted(by_code.items()):
         links = ", ".join(f"[{kind.__name__}](errors/{kind('').code}.md)" for kind in kinds)
         yield f"| {code} | {'wrong usage, ' if code == 2 else ''}{links} |"
-    telling = "`check`, `crawl`, `policy test` and `policy diff`"
+    telling = "`check`, `crawl`, `deliver`, `policy test` and `policy diff`"
     yield f"| {NEWS} | done, and it tells of something to act on: see {telling} |"
     yield "| 130 | interrupted with Ctrl-C |"
 

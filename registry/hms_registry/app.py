@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from threading import Event
@@ -80,8 +80,12 @@ class Health(BaseModel):
     policy_epoch: int
 
 
-def make_app(registry: Registry) -> FastAPI:
-    """Make the ASGI app over a registry."""
+def make_app(registry: Registry, *, background: AbstractContextManager[object] | None = None) -> FastAPI:
+    """Make the ASGI app over a registry.
+
+    Args:
+        background: entered when the app starts, and left when it stops.
+    """
     app = FastAPI(
         title="HMS-DTA",
         version=__version__,
@@ -91,6 +95,7 @@ def make_app(registry: Registry) -> FastAPI:
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()
+    app.state.background = background or nullcontext()
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -103,8 +108,10 @@ def make_app(registry: Registry) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """End the queries that still run when the server stops: a thread waits for each of them."""
-    yield
+    """Do what the background has to do; end the queries that still run when the server stops: a thread waits for
+    each of them."""
+    with app.state.background:
+        yield
     await run_in_threadpool(app.state.registry.sql.close)
 
 

@@ -19,6 +19,7 @@
     │   ├── LocationOutsideSource   a path or URL that leads out of the registered source
     │   └── ScanFailed              a source broke while it was read
     ├── CrawlInProgress             another process holds the lease of that source
+    ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
     │   └── PolicyNotPublished      no bundle in the catalogue: everything is denied
@@ -158,6 +159,10 @@ class CrawlInProgress(HmsError):
     """Another process holds the lease of that source."""
 
     exit_code = 6
+
+
+class DeliveryFailed(HmsError):
+    """A webhook's receiver did not take an event; the next pass sends it again."""
 
 
 class PolicyError(HmsError):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_registry.cli.output import print_json, print_lines
+from hms_registry.cli.output import print_error, print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
+from hms_registry.errors import HmsError
 
 if TYPE_CHECKING:
     from hms_crawler.report import Report
@@ -43,11 +44,17 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
 def crawl(
     context: typer.Context,
     sources: Annotated[list[str] | None, typer.Argument(help="Names of sources; none = all.")] = None,
+    every: Annotated[str | None, typer.Option(metavar="SPAN", help="Again and again, e.g. 15m, until Ctrl-C.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
     from hms_registry.bootstrap import now
 
+    if every is not None:
+        from hms_registry.schedule import interval, repeat
+
+        repeat(lambda: _crawl_again(context, sources, as_json), span=interval(every))
+        return
     with home_of(context).registry() as registry:
         wanted = wanted_sources(registry, sources)
         from hms_crawler import crawl_all
@@ -64,6 +71,16 @@ def crawl(
     _print_reports(reports, as_json=as_json)
     if not all(report.is_ok for report in reports):
         raise typer.Exit(NEWS)
+
+
+def _crawl_again(context: typer.Context, sources: list[str] | None, as_json: bool) -> None:
+    """Crawl once of many times: what goes wrong is told, and the next time may go well."""
+    try:
+        crawl(context, sources, as_json=as_json)
+    except HmsError as error:
+        print_error(error, as_json=as_json)
+    except typer.Exit:
+        pass
 
 
 @contextmanager
