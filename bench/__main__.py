@@ -51,6 +51,8 @@ def main() -> int:
     unknown = sorted(set(asked.names) - known.keys())
     if unknown:
         parser.error(f"there is no {unknown[0]}: choose from {', '.join(known)}")
+    # Installed, both sides come as byte code; where this forbids to write it, ours would be compiled in each run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.monotonic()
     figures: list[Figure] = []
     with open_workshop() as workshop:

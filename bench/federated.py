@@ -62,21 +62,27 @@ def pushdown(workshop: Workshop) -> Iterator[Figure]:
         with opened(home) as registry:
             workshop.servers.forget_statements()
             rows = through_service(registry, _FEW_TRIPS)()
-            copies = [each for each in workshop.servers.statements(database) if each[0].startswith("COPY")]
+            asked = workshop.servers.statements(database)
             before = proxy.passed
             loads = through_service(registry, _FEW_LOADS)()
             our_bytes = proxy.passed - before
         before = proxy.passed
         require_equal(loads, _few_loads(bucket, proxy.port), "the loads asked for")
         their_bytes = proxy.passed - before
+    reads = [each for each in asked if each[0].startswith("COPY") and '."trips"' in each[0]]
+    looks = [each for each in asked if each not in reads]
     yield Figure(
         name="pushdown",
-        what=f"rows that PostgreSQL sent for {len(rows):,} of {JOINED_ROWS:,}, by its pg_stat_statements",
+        what=f"rows of the table that PostgreSQL sent for {len(rows):,} of {JOINED_ROWS:,}, by its pg_stat_statements",
         unit="rows",
-        ours=sum(sent for _, _, sent in copies),
+        ours=sum(sent for _, _, sent in reads),
         limit=len(rows),
         factor=1.0,
-        note=f"{sum(calls for _, calls, _ in copies)} statement",
+        note=(
+            f"{sum(calls for _, calls, _ in reads)} statement; besides it "
+            f"{sum(calls for _, calls, _ in looks)} about the session and the table's definition, of "
+            f"{sum(sent for _, _, sent in looks)} rows"
+        ),
     )
     whole = bucket.client.head_object(Bucket=bucket.name, Key="lake/loads.parquet")["ContentLength"]
     yield Figure(

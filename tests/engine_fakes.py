@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 
@@ -82,6 +83,9 @@ class Opener:
 
     def __call__(self, source: str) -> Store:
         return self.make(**dict(self.options))
+
+    def only(self, names: Collection[str]) -> Self:
+        return self
 
 
 @dataclass(frozen=True)

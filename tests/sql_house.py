@@ -86,7 +86,7 @@ class House:
 
     def plan(self, sql: str) -> Plan:
         """Plan a query."""
-        return plan(sql, resolve=self.resolve, decide=self.decide, mask_sql=mask_expression)
+        return plan(sql, resolve=self.resolve, decide=self.decide, mask_sql=mask_expression, explains=True)
 
     def relation(self, scan_ref: str, names: tuple[str, ...], columns: tuple[str, ...]) -> pa.Table:
         """Give the rows of a scan as the engine sees them."""

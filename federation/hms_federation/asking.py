@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from hms_federation.known import Known
 from hms_registry.domain.datasets import Dataset, DatasetId
 from hms_registry.domain.decisions import Decision
 from hms_registry.domain.names import TrinoName
@@ -29,7 +30,12 @@ class Planner(Protocol):
     """From SQL to a plan, by what *resolve* finds and *decide* allows; both raise for what may not be."""
 
     def __call__(
-        self, sql: str, *, resolve: Callable[[TrinoName], Dataset], decide: Callable[[Dataset], Decision]
+        self,
+        sql: str,
+        *,
+        resolve: Callable[[TrinoName], Dataset],
+        decide: Callable[[Dataset], Decision],
+        explains: bool,
     ) -> Plan:
         """Plan it. Raises: SqlInvalid, SqlRefused, and what its arguments raise."""
         ...
@@ -42,7 +48,8 @@ class Asking:
     Attributes:
         decisions: those of the bundle in force, asked anew each time.
         now: the clock of the audit.
-        action: what the audit calls it.
+        known: what names meant a moment ago.
+        explains: it is only asked what would be asked.
     """
 
     sql: str
@@ -51,7 +58,8 @@ class Asking:
     decisions: Callable[[], Decisions]
     planner: Planner
     now: Callable[[], datetime]
-    action: str = "sql"
+    known: Known = field(default_factory=Known)
+    explains: bool = False
     epoch: int = 0
     touched: list[DatasetId] = field(default_factory=list)
 
@@ -75,19 +83,23 @@ class Asking:
                 return None
             self.epoch = decisions.epoch
             self.touched = []
+            decided: dict[DatasetId, Decision] = {}
+            epoch = uow.epoch()
 
             def resolve(name: TrinoName) -> Dataset:
-                found = uow.datasets.resolve(name)
+                found = self.known.find(name, epoch=epoch) or uow.datasets.resolve(name)
                 if found is not None:
+                    self.known.keep(name, found, epoch=epoch)
                     self.touched.append(found.id)
-                    if decisions.decide(self.principal, found.labels).may_find:
+                    decided[found.id] = decisions.decide(self.principal, found.labels)
+                    if decided[found.id].may_find:
                         return found
                 raise absent(str(name), uow=uow, principal=self.principal, decisions=decisions)
 
             def decide(dataset: Dataset) -> Decision:
-                return _readable(dataset, decisions.decide(self.principal, dataset.labels))
+                return _readable(dataset, decided[dataset.id])
 
-            return self.planner(self.sql, resolve=resolve, decide=decide)
+            return self.planner(self.sql, resolve=resolve, decide=decide, explains=self.explains)
 
     def is_still_allowed(self, plan: Plan) -> bool:
         """Return whether the policy in force now makes the same plan; one cheap statement where it did not move."""
@@ -130,7 +142,7 @@ class Asking:
             at=self.now(),
             subject=self.principal.subject,
             auth_method=self.principal.auth_method,
-            action=self.action,
+            action="sql-explain" if self.explains else "sql",
             outcome=outcome,
             epoch=self.epoch,
             detail=detail,

@@ -95,7 +95,8 @@ class Plan:
 
     Attributes:
         sql: DuckDB SQL over the relations of *scans* only.
-        governed_sql: the same in Trino's dialect, with filters and masks in it, for `--explain`.
+        governed_sql: the same in Trino's dialect, with filters and masks in it, for `--explain`; else empty: to write
+            it is work that every query would wait for.
         columns: of the answer, in order; names may repeat.
         key_lists: in an order in which a scan is a target before it is a feeder.
     """

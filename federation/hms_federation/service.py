@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from datetime import datetime
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hms_federation.answer import Answer
 from hms_federation.asking import TRIES, Asking, Planner, policy_moves
 from hms_federation.engine.limits import OVER_HTTP, Limits
 from hms_federation.explained import Explained, explained
+from hms_federation.known import Known
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError, QueryFailed
 from hms_registry.ports.adapter import Adapter, Scan
@@ -32,6 +33,18 @@ AskSources = Callable[["Plan"], "tuple[tuple[PlannedScan, Scan], ...]"]
 """`engine.asked` with the rest of its arguments bound."""
 
 
+class Adapters(Protocol):
+    """Opens the adapter of a source by its name."""
+
+    def __call__(self, name: str, /) -> Adapter:
+        """Open it."""
+        ...
+
+    def only(self, names: Collection[str]) -> Callable[[str], Adapter]:
+        """Return what opens these and knows no other's secrets."""
+        ...
+
+
 def ask(
     sql: str,
     *,
@@ -41,6 +54,7 @@ def ask(
     planner: Planner,
     engine: Engine,
     now: Callable[[], datetime],
+    known: Known | None = None,
     cancel: Event | None = None,
 ) -> Answer:
     """Answer one SELECT under the policy in force; the first rows are there when this returns.
@@ -50,13 +64,22 @@ def ask(
     plan; once rows were handed out, another plan ends the answer.
 
     Args:
+        known: kept between questions, so that names need not be looked up anew.
         cancel: set it from any thread, also while this call waits for the first row.
 
     Raises:
         HmsError: whatever stood in the way; recorded, too.
     """
     started, cancel = time.monotonic(), cancel or Event()
-    asking = Asking(sql=sql, principal=principal, catalogue=catalogue, decisions=decisions, planner=planner, now=now)
+    asking = Asking(
+        sql=sql,
+        principal=principal,
+        catalogue=catalogue,
+        decisions=decisions,
+        planner=planner,
+        now=now,
+        known=known or Known(),
+    )
     try:
         plan, answer, first = _begin(asking, engine, cancel)
     except HmsError as error:
@@ -126,7 +149,7 @@ def explain(
         decisions=decisions,
         planner=planner,
         now=now,
-        action="sql-explain",
+        explains=True,
     )
     try:
         plan = asking.plan()
@@ -145,7 +168,7 @@ class SqlService:
         *,
         catalogue: Catalogue,
         decisions: Callable[[], Decisions],
-        adapters: Callable[[str], Adapter],
+        adapters: Adapters,
         clock: Callable[[], datetime],
         planner: Planner,
         preload: tuple[str, ...] = (),
@@ -155,7 +178,7 @@ class SqlService:
 
         Args:
             decisions: those of the bundle in force, asked anew each time.
-            adapters: from the name of a source to its adapter; must pickle, for queries in a child.
+            adapters: of the sources; what `only` gives must pickle, for queries in a child.
             preload: modules of adapters, imported once for all children.
         """
         self._catalogue = catalogue
@@ -167,6 +190,7 @@ class SqlService:
         self._most_children = most_children
         self._children: Children | None = None
         self._sandbox: Sandbox | None = None
+        self._known = Known()
         self._lock = Lock()
 
     def ask(
@@ -194,7 +218,12 @@ class SqlService:
             sql,
             principal=principal,
             cancel=cancel,
-            engine=lambda plan, stop: children.run(plan, open_adapter=self._adapters, limits=limits, cancel=stop),
+            engine=lambda plan, stop: children.run(
+                plan,
+                open_adapter=self._adapters.only({planned.source for planned in plan.scans}),
+                limits=limits,
+                cancel=stop,
+            ),
         )
 
     def explain(self, sql: str, *, principal: Principal) -> Explained:
@@ -247,5 +276,6 @@ class SqlService:
             planner=self._planner,
             engine=engine,
             now=self._clock,
+            known=self._known,
             cancel=cancel,
         )

@@ -383,6 +383,26 @@ def test_the_zygote_has_no_threads_and_knows_no_secret(children: Children) -> No
     assert not any(secret.encode() in text for text in texts)
 
 
+def test_a_query_does_not_inherit_what_the_registry_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what its libraries need: the catalogue's password is not among it, nor anybody's whom we do not know."""
+    secrets = {
+        "HMS_DTA_CATALOGUE": "postgresql://hms:hunter2@db",
+        "CATALOGUE_PASSWORD": "hunter2",
+        "FLU_KEY": "hunter2",
+    }
+    for name, value in {**secrets, "AWS_CA_BUNDLE": "/ca.pem", "https_proxy": "http://proxy"}.items():
+        monkeypatch.setenv(name, value)
+    before = set(descendants(os.getpid()))
+    with Children() as children, ask(children, BOTH, opener(batches=5000, rows=5000)) as found:
+        next(found)
+        texts = [Path(f"/proc/{pid}/environ").read_bytes() for pid in set(descendants(os.getpid())) - before]
+
+    assert len(texts) >= 2
+    for text in texts:
+        assert b"hunter2" not in text
+        assert {b"AWS_CA_BUNDLE=/ca.pem", b"https_proxy=http://proxy"} <= set(text.split(b"\0"))
+
+
 def test_many_threads_ask_at_once(children: Children) -> None:
     """A web server's thread pool."""
 

@@ -18,6 +18,7 @@ from engine_fakes import Store, planned, scanned
 from hms_federation.answer import Answer
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.run import asked, run
+from hms_federation.known import Known
 from hms_federation.plan import Governed, Plan
 from hms_federation.service import SqlService, ask, explain
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState
@@ -65,6 +66,7 @@ class House:
     decision: Decision = field(default_factory=lambda: Decision(may_find=True, may_read=True))
     epoch_: int = 7
     log: list[str] = field(default_factory=list)
+    looked_up: list[TrinoName] = field(default_factory=list)
     entries: list[AuditEntry] = field(default_factory=list)
     is_full: bool = False
     store: Store = field(default_factory=lambda: Store(batches=3, rows=70_000))
@@ -100,6 +102,7 @@ class House:
         return self
 
     def resolve(self, name: TrinoName) -> Dataset | None:
+        self.looked_up.append(name)
         return self.datasets_.get(name)
 
     def epoch(self) -> int:
@@ -120,7 +123,14 @@ class House:
         return Policy(self.epoch_, self.decision)
 
     # The planner and the engine.
-    def plan(self, sql: str, *, resolve: Callable[[TrinoName], Dataset], decide: Callable[[Dataset], Decision]) -> Plan:
+    def plan(
+        self,
+        sql: str,
+        *,
+        resolve: Callable[[TrinoName], Dataset],
+        decide: Callable[[Dataset], Decision],
+        explains: bool,  # a plan of this house is short
+    ) -> Plan:
         decision = decide(resolve(T))
         where = " AND ".join(("true", *decision.row_filters))
         plan = planned(f"SELECT id FROM __scan_1 WHERE {where}", scanned("Id"), id="bigint")
@@ -246,6 +256,21 @@ def test_a_query_that_does_not_plan_is_recorded_as_failed() -> None:
         house.ask(planner=refuse)
 
     assert [(entry.outcome, entry.detail["error"]) for entry in house.entries] == [("failed", "sql-invalid")]
+
+
+def test_a_name_is_looked_up_once_in_an_epoch() -> None:
+    """What a dataset is made of is written with a new epoch; whether it may be read is decided each time."""
+    house, known = House(), Known()
+    for _ in range(2):
+        house.ask(known=known).close()
+    house.datasets_, house.epoch_ = {T: dataset(is_readable=False)}, 8
+    with pytest.raises(AccessDenied):
+        house.ask(known=known)
+    house.decision = Decision()
+    with pytest.raises(DatasetNotFound):
+        house.ask(known=known)
+
+    assert house.looked_up == [T, T]
 
 
 @pytest.mark.parametrize("at", [0, 2], ids=["before the first row", "after it"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.sources import Source
 from hms_registry.errors import SettingsInvalid
+from hms_registry.services.adapters import AdapterFactory
 from hms_registry.services.sources_file import absolute_url, opened_url, read_sources, resolve_secrets
 
 CANARY = "canary-hunter2"
@@ -153,3 +156,20 @@ def test_a_value_that_looks_like_a_reference_is_not_resolved_again() -> None:
 def test_a_relative_path_starts_at_the_folder_of_sources_yml(url: str, absolute: str) -> None:
     """A home folder can be moved: its sources move with it."""
     assert absolute_url(url, folder=Path("/home/x")) == absolute
+
+
+def test_a_query_is_given_the_secrets_of_its_own_sources() -> None:
+    """What crosses to its process holds no other source's, nor the catalogue's."""
+    sources = {
+        "cdc": Source(
+            name="cdc", kind="postgres", url="postgresql://u@db/cdc", options={"password": "${CDC_PASSWORD}"}
+        ),
+        "flu": Source(name="flu", kind="s3", url="s3://${FLU_BUCKET}/weekly", options={"secret_key": "${FLU_KEY}"}),
+    }
+    environ = {"CDC_PASSWORD": "hunter2", "FLU_BUCKET": "cdc-flu", "FLU_KEY": "k", "CATALOGUE_PASSWORD": "hunter3"}
+    factory = AdapterFactory(sources=sources, environ=environ, folder="/")
+
+    crossed = pickle.loads(pickle.dumps(factory.only({"flu"})))
+
+    assert crossed.sources.keys() == {"flu"}
+    assert crossed.environ == {"FLU_BUCKET": "cdc-flu", "FLU_KEY": "k"}

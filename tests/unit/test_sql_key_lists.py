@@ -125,6 +125,25 @@ def test_keys_are_made_after_row_filters_masks_and_conditions() -> None:
     assert "now()" not in key_list.sql
 
 
+@pytest.mark.parametrize(
+    ("join", "where", "leaves_out"),
+    [
+        ("JOIN", "b.k > 5", True),
+        ("JOIN", "b.i > 5", False),
+        ("JOIN", "b.k + b.i > 5", False),
+        ("LEFT JOIN", "b.k > 5", False),
+    ],
+)
+def test_a_key_that_the_query_asks_not_for_on_the_other_side_is_left_out(
+    join: str, where: str, leaves_out: bool
+) -> None:
+    """Where each row of that side in an answer fulfils it: a left join may look for what has no partner."""
+    made = house().plan(f"SELECT 1 AS x FROM {SMALL} AS s {join} {BIG} AS b ON s.k = b.k WHERE {where}")
+
+    (key_list,) = made.key_lists
+    assert (" > CAST(5 AS" in key_list.sql) == leaves_out
+
+
 PUBLIC = ColumnLabels(privacy_tier=PrivacyTier.PUBLIC)
 OTHERS = {"lake": "DOT", "db": "CDC", "dw": "USDA"}
 

@@ -67,14 +67,14 @@ def _clause(conjunct: Conjunct, declared: str, wanted: pa.DataType) -> Pushed | 
 
 
 def _bound(values: Sequence[Literal], declared: str, wanted: pa.DataType) -> tuple[Bound, ...] | None:
-    bound = [_value(value, declared, wanted) for value in values]
+    kind = affinity(declared)
+    bound = [_value(value, declared, kind, wanted) for value in values]
     kept = tuple(value for value in bound if value is not None)
     return kept if len(kept) == len(bound) else None
 
 
-def _value(value: Literal, declared: str, wanted: pa.DataType) -> Bound | None:  # noqa: PLR0911 # a case a type
+def _value(value: Literal, declared: str, kind: Affinity, wanted: pa.DataType) -> Bound | None:  # noqa: PLR0911 # a case a type
     """Return what to bind; None where SQLite would compare otherwise than SQL with the registered type does."""
-    kind = affinity(declared)
     if isinstance(value, bool):
         return int(value) if pa.types.is_boolean(wanted) else None
     if pa.types.is_integer(wanted) and kind is Affinity.INTEGER:

@@ -6,6 +6,7 @@ in it and have no name anywhere: the query cannot tell them from columns that ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -179,7 +180,7 @@ class GovernedScan:
         """Return what the row filters read, by byte-exact name."""
         return self.exact_names(set().union(*(reads for _, reads in self._filters)))
 
-    def exact_names(self, names: set[str]) -> set[str]:
+    def exact_names(self, names: Iterable[str]) -> set[str]:
         """Return the byte-exact names of columns that the engine knows by these."""
         return {self._columns[name].name for name in names}
 

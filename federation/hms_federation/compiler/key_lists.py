@@ -24,6 +24,7 @@ from hms_federation.compiler.semantics.types import INTEGERS, TIMESTAMP, duckdb
 from hms_federation.compiler.telling import may_be_told
 from hms_federation.compiler.uses import Uses
 from hms_federation.plan import MOST_KEYS, KeyList
+from hms_registry.domain.names import always_quoted
 from hms_registry.domain.predicates import Operator
 from hms_registry.errors import SqlInvalid, SqlRefused
 from hms_registry.services.trino_types import TrinoType
@@ -68,10 +69,12 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A condition on one scan alone: DuckDB's text, and the columns (lower-case) that it reads."""
+    """A condition on one scan alone: DuckDB's text, the columns (lower-case) that it reads, and whether it *binds*:
+    each of its rows in an answer fulfils it. Of what a left join fills up it may look for what was filled in."""
 
     sql: str
     reads: frozenset[str]
+    binds: bool
 
 
 @dataclass(slots=True)
@@ -145,13 +148,18 @@ class KeyLists:
         assert column.origin is not None
         where = " AND ".join(term.sql for term in self._terms[feeder.number])
         item = f"TRY_CAST({key.value.sql} AS {duckdb(column.value.type)})"
-        inner = f'SELECT {item} AS "k" FROM {sql(feeder)}' + (f" WHERE {where}" if where else "")  # noqa: S608  # compiled parts
+        # Under the target's own names, so that what the query asks of this column of it leaves keys out.
+        name = {column.origin.column.name}
+        asked = [term for term in self._terms[target.number] if term.binds and target.exact_names(term.reads) == name]
+        alias, known = always_quoted(target.alias), always_quoted(min(asked[0].reads) if asked else "k")
+        those = " AND ".join([f"{alias}.{known} IS NOT NULL", *(term.sql for term in asked)])
+        inner = f"SELECT {item} AS {known} FROM {sql(feeder)}" + (f" WHERE {where}" if where else "")  # noqa: S608  # compiled parts
         return KeyList(
             feeder=feeder.relation,
             target=target.relation,
             key=key.origin.column.path,
             column=column.origin.column.path,
-            sql=f'SELECT DISTINCT "k" FROM ({inner}) AS "q" WHERE "k" IS NOT NULL LIMIT {MOST_KEYS + 1}',  # noqa: S608  # likewise
+            sql=f'SELECT DISTINCT {known} AS "k" FROM ({inner}) AS {alias} WHERE {those} LIMIT {MOST_KEYS + 1}',  # noqa: S608  # likewise
         )
 
     def _read(self, joined: Joined) -> None:
@@ -216,7 +224,8 @@ class KeyLists:
         ):
             number = scans.pop()
             assert isinstance(number, int)
-            self._terms[number].append(_Term(sql, frozenset(str(key[2]) for key in keys if key)))
+            reads = frozenset(str(key[2]) for key in keys if key)
+            self._terms[number].append(_Term(sql, reads, binds=number not in joined.nullable))
 
     def _edge_unless_filled(self, one: Field, other: Field, nullable: frozenset[int]) -> None:
         if other.origin is not None and other.origin.scan not in nullable:

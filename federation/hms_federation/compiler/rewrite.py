@@ -19,13 +19,14 @@ from hms_registry.errors import SqlRefused
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def plan(sql: str, *, resolve: Resolve, decide: Decide, mask_sql: MaskSql) -> Plan:
+def plan(sql: str, *, resolve: Resolve, decide: Decide, mask_sql: MaskSql, explains: bool = False) -> Plan:
     """Plan one query in Trino's dialect.
 
     Args:
         resolve: finds a dataset by its SQL name, or raises `DatasetNotFound`.
         decide: says what the asker may do with it.
         mask_sql: writes a mask as a Trino expression, see `hms_policies.mask_expression`.
+        explains: also write down what the policy makes of the query.
 
     Raises:
         SqlInvalid: it does not parse, or Trino would refuse it too; names line and column.
@@ -33,12 +34,12 @@ def plan(sql: str, *, resolve: Resolve, decide: Decide, mask_sql: MaskSql) -> Pl
         DatasetNotFound, AccessDenied, PolicyInvalid: see `Statement.scan`.
     """
     try:
-        return _plan(sql, Statement(resolve=resolve, decide=decide, mask_sql=mask_sql))
+        return _plan(sql, Statement(resolve=resolve, decide=decide, mask_sql=mask_sql), explains=explains)
     except RecursionError:
         raise SqlRefused("the query is nested too deeply", hint="split it into WITH parts") from None
 
 
-def _plan(sql: str, statement: Statement) -> Plan:
+def _plan(sql: str, statement: Statement, *, explains: bool) -> Plan:
     tree = parse_query(sql)
     rows = statement.query(tree, parent=None, named={})
     columns = _columns(tree, rows)
@@ -49,7 +50,7 @@ def _plan(sql: str, statement: Statement) -> Plan:
     governed = {scan.dataset.trino_name: scan.governed() for scan in statement.scans}
     return Plan(
         sql=text,
-        governed_sql=_governed_sql(tree, statement, reached),
+        governed_sql=_governed_sql(tree, statement, reached) if explains else "",
         scans=tuple(scan.planned(reached) for scan in scans),
         columns=columns,
         governed=tuple(governed.values()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 import socket
@@ -24,6 +23,7 @@ from hms_federation.engine import failures, frames
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.run import answer_schema, within
 from hms_federation.engine.scanning import OpenAdapter
+from hms_federation.engine.surroundings import surroundings
 from hms_federation.engine.zygote import COMMAND, END, GONE, SPAWN
 from hms_federation.plan import Plan
 from hms_registry.errors import HmsError
@@ -221,7 +221,7 @@ class _Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C at a terminal is for the parent, which then ends its queries
-                env={**os.environ, **_NO_THREADS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=surroundings(),
             )
         self._listener = Thread(target=self._listen, name="hms-dta-children", daemon=True)
         self._listener.start()
@@ -275,10 +275,3 @@ class _Zygote:
 
 
 _MAIN = "from hms_federation.engine.zygote import main; main()"
-
-# numpy's and Arrow's allocator start a thread each when they are imported; a process with threads forks badly.
-_NO_THREADS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}

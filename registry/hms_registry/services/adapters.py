@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Self
 
 from hms_registry.domain.sources import Source
 from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
 from hms_registry.ports.adapter import Adapter
-from hms_registry.services.secret_references import withhold_secrets
+from hms_registry.services.secret_references import referred_to, withhold_secrets
 from hms_registry.services.sources_file import opened_url, resolve_secrets
 
 GROUP = "hms_dta.adapters"
@@ -58,7 +59,7 @@ def modules_of(kinds: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterFactory:
-    """Opens adapters by the name of their source; crosses to a query's child process whole.
+    """Opens adapters by the name of their source; crosses to a query's child process, as `only` makes it.
 
     Attributes:
         sources: by name, `${ENV}` references unresolved.
@@ -85,6 +86,14 @@ class AdapterFactory:
         url = opened_url(source, folder=Path(self.folder), environ=self.environ)
         config = adapter.config.from_url(source=name, url=url, options=options)
         return adapter(config)
+
+    def only(self, names: Collection[str]) -> Self:
+        """Return one for these sources, which knows their secrets and no others."""
+        sources = {name: source for name, source in self.sources.items() if name in names}
+        texts = [text for source in sources.values() for text in (source.url, *source.options.values())]
+        needed = set().union(*map(referred_to, texts))
+        environ = {name: value for name, value in self.environ.items() if name in needed}
+        return replace(self, sources=sources, environ=environ)
 
     def withheld(self, name: str, text: str) -> str:
         """Return *text* that the adapter of a source made, with its settings' secrets as `${NAME}` again."""

@@ -33,6 +33,11 @@ def has_bad_reference(text: str) -> bool:
     return "${" in _REFERENCE.sub("", text)
 
 
+def referred_to(text: str) -> set[str]:
+    """Return the names of the variables that *text* refers to."""
+    return set(_REFERENCE.findall(text))
+
+
 def resolve_secrets(text: str, environ: Mapping[str, str]) -> str:
     """Fill in each `${NAME}` of *text* from *environ*.
 
