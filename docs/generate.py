@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typer.core import TyperArgument, TyperCommand, TyperOption
 
+    from hms_registry.errors import HmsError
+
     Parameter = TyperArgument | TyperOption
 
 HERE = Path(__file__).resolve().parent
@@ -128,12 +130,17 @@ def exit_codes() -> Iterator[str]:
     yield "| code | when |"
     yield "|---|---|"
     yield "| 0 | done |"
+    telling = ", ".join(_link(kind) for kind in by_code.pop(NEWS))
     for code, kinds in sorted(by_code.items()):
-        links = ", ".join(f"[{kind.__name__}](errors/{kind('').code}.md)" for kind in kinds)
+        links = ", ".join(map(_link, kinds))
         yield f"| {code} | {'wrong usage, ' if code == 2 else ''}{links} |"
-    telling = "`check`, `crawl`, `deliver`, `policy test` and `policy diff`"
-    yield f"| {NEWS} | done, and it tells of something to act on: see {telling} |"
+    commands = "`check`, `crawl`, `deliver`, `policy test` and `policy diff`"
+    yield f"| {NEWS} | done, and it tells of something to act on: see {commands}; {telling} |"
     yield "| 130 | interrupted with Ctrl-C |"
+
+
+def _link(kind: type[HmsError]) -> str:
+    return f"[{kind.__name__}](errors/{kind('').code}.md)"
 
 
 def commands() -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hms_crawler.report import Report
+from hms_crawler.removed import crawl_removed, removed_sources
+from hms_crawler.report import Report, last_reports
 from hms_crawler.run import Clock, crawl
 from hms_registry.domain.crawls import Balance, CrawlState
 from hms_registry.domain.sources import Source
@@ -12,7 +13,7 @@ from hms_registry.errors import CrawlInProgress, HmsError
 from hms_registry.ports.adapter import Adapter
 from hms_registry.ports.catalogue import Catalogue
 
-__all__ = ["Report", "crawl", "crawl_all"]
+__all__ = ["Report", "crawl", "crawl_all", "crawl_removed", "last_reports", "removed_sources"]
 
 
 def crawl_all(
@@ -23,11 +24,13 @@ def crawl_all(
     clock: Clock,
     progress: Callable[[str, Balance], None] = lambda _source, _balance: None,
     withheld: Callable[[str, str], str] = lambda _source, text: text,
+    accepts_removals: bool = False,
 ) -> list[Report]:
     """Crawl each source in turn; one that fails does not stop the others.
 
     Args:
         withheld: takes the secrets of a source out of what its adapter tells of a place.
+        accepts_removals: whatever is not there any more may be taken away, however much it is.
 
     Raises:
         CatalogueError: the catalogue cannot be written; nothing that was committed is lost.
@@ -38,7 +41,13 @@ def crawl_all(
         uow.commit()
     return [
         _crawl_one(
-            source, open_adapter=open_adapter, catalogue=catalogue, clock=clock, progress=progress, withheld=withheld
+            source,
+            open_adapter=open_adapter,
+            catalogue=catalogue,
+            clock=clock,
+            progress=progress,
+            withheld=withheld,
+            accepts_removals=accepts_removals,
         )
         for source in sources
     ]
@@ -52,21 +61,21 @@ def _crawl_one(
     clock: Clock,
     progress: Callable[[str, Balance], None],
     withheld: Callable[[str, str], str],
+    accepts_removals: bool,
 ) -> Report:
-    with catalogue.unit() as uow:
-        status = uow.sources.get(source.name)
     try:
         adapter = open_adapter(source.name)
     except HmsError as error:
         return _refused(source, error)
     try:
         return crawl(
-            status,
+            source,
             adapter=adapter,
             catalogue=catalogue,
             clock=clock,
             progress=lambda balance: progress(source.name, balance),
             withheld=lambda text: withheld(source.name, text),
+            accepts_removals=accepts_removals,
         )
     except CrawlInProgress as error:
         return _refused(source, error)
@@ -75,4 +84,11 @@ def _crawl_one(
 
 
 def _refused(source: Source, error: HmsError) -> Report:
-    return Report(source=source.name, state=CrawlState.FAILED, balance=Balance(), error=error.message, hint=error.hint)
+    return Report(
+        source=source.name,
+        state=CrawlState.FAILED,
+        balance=Balance(),
+        error=error.message,
+        hint=error.hint,
+        place=source.place,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from hms_crawler.lease import Lease
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import (
     DatasetId,
@@ -29,13 +30,15 @@ class EdgePass:
     Attributes:
         owes: an earlier run broke off, or failed at something: it may have left out edges of what is not described
             again, and a key that waited for its target has it only now.
+        was_cut: it broke off without a word: it may have registered a table whose keys are gone, and left their edges.
         views: every view that was listed: one that did not change may name a table that came only now.
         keyed: the foreign keys of datasets that were described in this run.
         has_news: something was registered or changed, so edges may have too.
     """
 
-    source: str
+    lease: Lease
     owes: bool = False
+    was_cut: bool = False
     views: list[DatasetRef] = field(default_factory=list)
     keyed: dict[DatasetId, tuple[ForeignKey, ...]] = field(default_factory=dict)
     has_news: bool = False
@@ -76,26 +79,31 @@ class EdgePass:
         keyed = list({**(self._registered(catalogue) if self.owes else {}), **self.keyed}.items())
         if not keyed and not self.views:
             return 0
-        with catalogue.unit() as uow:
-            known = uow.registrations.known(self.source)
         for start in range(0, len(keyed), BATCH):
-            sets = [
-                EdgeSet(
-                    downstream=dataset_id,
-                    origin="foreign_key",
-                    edges=reference_edges(keys, dataset_id=dataset_id, known=known),
-                )
-                for dataset_id, keys in keyed[start : start + BATCH]
-            ]
+            batch = keyed[start : start + BATCH]
             with catalogue.unit(writes=True) as uow:
+                self.lease.hold(uow)
+                targets = {key.target for _, keys in batch for key in keys}
+                known = uow.registrations.known(self.lease.crawl.source, among=targets) if targets else {}
+                sets = [
+                    EdgeSet(
+                        downstream=dataset_id,
+                        origin="foreign_key",
+                        edges=reference_edges(keys, dataset_id=dataset_id, known=known),
+                    )
+                    for dataset_id, keys in batch
+                ]
                 written += uow.edges.replace_all(sets)
                 uow.commit()
         if self.views and isinstance(adapter, SuppliesLineage):
             from hms_crawler.views import write_views  # with a parser of SQL: a third of what a crawl has in memory
 
-            written += write_views(self.views, adapter, catalogue, known=known, on_failure=on_failure)
+            with catalogue.unit() as uow:
+                known = uow.registrations.known(self.lease.crawl.source)
+            written += write_views(self.views, adapter, catalogue, known=known, lease=self.lease, on_failure=on_failure)
         return written
 
     def _registered(self, catalogue: Catalogue) -> dict[DatasetId, tuple[ForeignKey, ...]]:
         with catalogue.unit() as uow:
-            return {each.id: each.foreign_keys for each in uow.datasets.iter(source=self.source) if each.foreign_keys}
+            registered = uow.datasets.iter(source=self.lease.crawl.source)
+            return {each.id: each.foreign_keys for each in registered if each.foreign_keys or self.was_cut}

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState
-from hms_registry.domain.names import Address
+from hms_registry.domain.names import MAX_BYTES, Address, is_held
 from hms_registry.ports.adapter import Scope
 from hms_registry.ports.catalogue import Known
+
+_SHOWN = 200
 
 
 @dataclass(slots=True)
@@ -18,18 +20,20 @@ class Listing:
 
     Attributes:
         known: what is registered of the source and was not listed yet: what is listed is taken out.
-        trusts_stamps: False after a run that did not end: everything is described again, since a stamp may have
-            been written before the edges were.
+        registered: how many of them were not gone when the run began.
     """
 
     known: dict[Address, Known]
     scope: Scope
     balance: Balance
-    trusts_stamps: bool = True
     failures: list[Failure] = field(default_factory=list)
     returned: list[DatasetId] = field(default_factory=list)
     _seen: set[Address] = field(default_factory=set)
     _containers: dict[str, ContainerListed] = field(default_factory=dict)
+    registered: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.registered = sum(known.state is not DatasetState.GONE for known in self.known.values())
 
     def take(self, item: Discovery) -> DatasetRef | None:
         """Account for one discovery; return the ref if it must be described."""
@@ -45,6 +49,10 @@ class Listing:
         if len(self._seen) == count:
             self.fail(Failure(subject=str(address), reason="listed twice in one run", address=address))
             return None
+        if not is_held(address):
+            reason = f"its name is longer than the {MAX_BYTES} bytes that a catalogue holds"
+            self.fail(Failure(subject=f"{str(address)[:_SHOWN]}...", reason=reason, address=address))
+            return None
         if not self.scope.includes(address.schema, address.table):
             self.balance.filtered += 1
             return None
@@ -59,7 +67,7 @@ class Listing:
 
     def _compare(self, ref: DatasetRef) -> DatasetRef | None:
         known = self.known.pop(ref.address, None)
-        if known is None or ref.stamp is None or known.stamp != ref.stamp or not self.trusts_stamps:
+        if known is None or ref.stamp is None or known.stamp != ref.stamp:
             return ref
         if known.state is DatasetState.PRESENT:
             self.balance.unchanged += 1

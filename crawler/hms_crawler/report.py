@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from hms_registry.domain.crawls import Balance, CrawlState, Failure
+from hms_registry.domain.sources import Source
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How one run ended. *is_ok*: the source answered, nothing failed, and the balance balances."""
+    """How one run ended.
+
+    Attributes:
+        place: where the source is, as sources.yml says it, where it did not do what it was asked.
+        ended_at: when that was, for a run of earlier.
+    """
 
     source: str
     state: CrawlState
@@ -17,6 +26,8 @@ class Report:
     failures: tuple[Failure, ...] = ()
     error: str = ""
     hint: str = ""
+    place: str = ""
+    ended_at: datetime | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -34,4 +45,31 @@ class Report:
             "failures": failures,
             "error": self.error,
             "hint": self.hint,
+            "place": self.place,
+            **({} if self.ended_at is None else {"ended_at": self.ended_at.isoformat()}),
         }
+
+
+def last_reports(sources: Iterable[Source], *, catalogue: Catalogue) -> list[Report]:
+    """Return how the last run of each source ended; a source that was never crawled has none.
+
+    A failure is told until a later run has ended, however often somebody asks.
+    """
+    with catalogue.unit() as uow:
+        return [report for source in sources if (report := _last(source, uow)) is not None]
+
+
+def _last(source: Source, uow: UnitOfWork) -> Report | None:
+    ended = (run for run in uow.crawls.latest(source=source.name, limit=2) if run.state is not CrawlState.RUNNING)
+    run = next(ended, None)
+    if run is None:
+        return None
+    return Report(
+        source=source.name,
+        state=run.state,
+        balance=run.balance or Balance(),
+        failures=tuple(uow.crawls.failures(run.id)),
+        error=run.error,
+        place=source.place if run.error else "",
+        ended_at=run.finished_at,
+    )

@@ -1,8 +1,8 @@
 """One run over one source: lease, stamp, listing, registering, edges, absence, balance.
 
 Every batch is a transaction of its own under the lease, written while the next one is described. So a run that is
-killed leaves whole datasets and an open crawl row; the next run takes the lease over, describes everything again
-(what is equal writes nothing) and ends in the same catalogue.
+killed leaves whole datasets and an open crawl row; the next run takes the lease over, describes what is not registered
+as it is now, writes every edge that may be missing, and ends in the same catalogue.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
+from hms_crawler.absence import NOTHING_ABSENT, absence
 from hms_crawler.edges import EdgePass
+from hms_crawler.ending import end, end_unchanged
 from hms_crawler.guard import guarded
+from hms_crawler.lease import LEASE_S, Lease
 from hms_crawler.listing import Listing
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
@@ -21,13 +24,12 @@ from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
-from hms_registry.domain.sources import SourceStatus
-from hms_registry.errors import CredentialsRejected, HmsError, SourceError, SourceUnreachable
+from hms_registry.domain.sources import Source
+from hms_registry.errors import CrawlStopped, CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
-from hms_registry.ports.catalogue import Catalogue, Registered, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, Registered
 
 BATCH = 500
-LEASE_S = 120.0
 
 Clock = Callable[[], datetime]
 Progress = Callable[[Balance], None]
@@ -35,24 +37,24 @@ Progress = Callable[[Balance], None]
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """The state of one run; made by `crawl`."""
+    """The state of one run; made by `crawl`.
 
-    status: SourceStatus
+    Attributes:
+        doubted_statements: manifests beside the data that this run missed for the first time.
+    """
+
+    source: Source
     adapter: Adapter
     catalogue: Catalogue
-    clock: Clock
     progress: Progress
-    crawl: Crawl
+    lease: Lease
     listing: Listing
     scope: Scope
     withheld: Callable[[str], str]
-    edges: EdgePass = field(init=False)
+    accepts_removals: bool
+    edges: EdgePass
     beside: Beside = field(init=False)
-
-    def __post_init__(self) -> None:
-        # A source keeps no stamp once a run was killed, broke off or failed at something.
-        was_whole = self.listing.trusts_stamps and self.status.stamp is not None
-        self.edges = EdgePass(source=self.status.source.name, owes=bool(self.listing.known) and not was_whole)
+    doubted_statements: int = 0
 
     def describe_all(self) -> None:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""
@@ -96,7 +98,7 @@ class Run:
     def _register(self, described: Sequence[DescribedDataset]) -> list[Registered]:
         """Register a batch under the lease; on a thread of its own, so it touches no adapter and no balance."""
         with self.catalogue.unit(writes=True) as uow:
-            uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
+            self.lease.hold(uow)
             results = uow.registrations.register(described, manifests=self.beside.manifests)
             self.edges.doubt(zip(described, results, strict=True), uow)
             uow.commit()
@@ -128,24 +130,41 @@ class Run:
             else:
                 yield from self._describe([ref])
 
-    def settle(self) -> None:
-        """Write edges, manifests and absence, once everything that was listed is registered."""
-        self.beside.apply(self.catalogue, on_failure=self.listing.failures.append)
-        absent = list(self.listing.absent())
-        gone = [known.dataset_id for known, is_believed in absent if is_believed]
-        doubted = [known for known, is_believed in absent if not is_believed]
-        suspect = [known.dataset_id for known in doubted if known.state is DatasetState.PRESENT]
+    def settle(self, *, is_whole: bool) -> None:
+        """Write edges, manifests and absence, once everything that was listed is registered.
+
+        Args:
+            is_whole: the source did not break on the way; if it did, nothing is believed or doubted.
+
+        Raises:
+            CrawlStopped: more would be gone than may be; all else is written.
+        """
+        self.beside.apply(self.catalogue, lease=self.lease, on_failure=self.listing.failures.append)
+        if is_whole and self.listing.is_complete:
+            self.doubted_statements = self.beside.retract(self.catalogue, source=self.source.name, lease=self.lease)
+        absent = NOTHING_ABSENT
+        if is_whole:
+            absent = absence(self.listing, source=self.source, accepts_removals=self.accepts_removals)
         balance = self.listing.balance
-        balance.gone, balance.suspect = len(gone), len(doubted)
-        if not (gone or suspect or self.listing.returned or self.edges.has_news):
-            return
-        with self.catalogue.unit(writes=True) as uow:
-            uow.crawls.renew(self.crawl, now=self.clock(), lease_s=LEASE_S)
-            uow.registrations.mark(gone, DatasetState.GONE)
-            uow.registrations.mark(suspect, DatasetState.SUSPECT)
-            uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
-            uow.commit()
-        balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
+        balance.gone, balance.suspect = len(absent.gone), absent.doubted
+        if absent.gone or absent.suspect or self.listing.returned:
+            with self.catalogue.unit(writes=True) as uow:
+                self.lease.hold(uow)
+                uow.registrations.mark(absent.gone, DatasetState.GONE)
+                uow.registrations.mark(absent.suspect, DatasetState.SUSPECT)
+                uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
+                uow.commit()
+        if absent.gone or absent.suspect or self.listing.returned or self.edges.has_news:
+            balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
+        if absent.stopped is not None:
+            raise absent.stopped
+
+    @property
+    def is_settled(self) -> bool:
+        """True if the next run may take the source's own word that nothing changed since."""
+        listing = self.listing
+        is_doubtful = bool(listing.balance.suspect or self.doubted_statements)
+        return listing.is_complete and not listing.failures and not is_doubtful
 
 
 def _taken(wanted: Iterator[DatasetRef]) -> tuple[list[DatasetRef], SourceError | None]:
@@ -159,78 +178,87 @@ def _taken(wanted: Iterator[DatasetRef]) -> tuple[list[DatasetRef], SourceError 
 
 
 def crawl(
-    status: SourceStatus,
+    source: Source,
     *,
     adapter: Adapter,
     catalogue: Catalogue,
     clock: Clock,
     progress: Progress = lambda _balance: None,
     withheld: Callable[[str], str] = lambda text: text,
+    accepts_removals: bool = False,
     deadline_s: float = 300.0,
 ) -> Report:
     """Look into one source and register what is there.
 
     Args:
         withheld: takes secrets out of what the adapter tells of a place.
+        accepts_removals: whatever is not there any more may be taken away, however much it is.
 
     Raises:
         CrawlInProgress: another process crawls it.
         CatalogueError: the catalogue cannot be written; what was committed stays.
     """
-    name, began = status.source.name, clock()
-    scope = scope_of(status.source, deadline_s=deadline_s, previous=status.stamp)
+    name, began = source.name, clock()
     with catalogue.unit() as uow:
+        kept = uow.sources.get(name).stamp
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
+    scope = scope_of(source, deadline_s=deadline_s, previous=kept)
     # What ended whole last time is mostly as it was: it is looked at first, and one transaction is all of the run.
-    before = _whole(previous) if status.stamp is not None else None
+    before = _whole(previous) if kept is not None else None
     stamp = _asked(adapter, scope) if before is not None else None
     with catalogue.unit(writes=True) as uow:
         if before is not None and stamp is not None and stamp == uow.sources.get(name).stamp:
-            started = uow.crawls.start(name, now=began, lease_s=LEASE_S)
-            return _unchanged(started, before, uow=uow, clock=clock)
+            return end_unchanged(uow.crawls.start(name, now=began, lease_s=LEASE_S), before, uow=uow, clock=clock)
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
         started = uow.crawls.start(name, now=clock(), lease_s=LEASE_S)
         uow.commit()
-    if before is None:
-        stamp = _asked(adapter, scope)
-    if isinstance(stamp, HmsError):
-        return _finish(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp)
-    with catalogue.unit() as uow:
-        known = uow.registrations.known(name)
-    has_ended = previous is None or previous.state is not CrawlState.RUNNING
-    run = Run(
-        status=status,
-        adapter=adapter,
-        catalogue=catalogue,
-        clock=clock,
-        progress=progress,
-        crawl=started,
-        listing=Listing(known=known, scope=scope, balance=Balance(), trusts_stamps=has_ended),
-        scope=scope,
-        withheld=withheld,
-    )
-    return _walk(run, stamp)
+    lease = Lease(crawl=started, catalogue=catalogue, clock=clock)
+    with lease.kept():
+        if before is None:
+            stamp = _asked(adapter, scope)
+        if isinstance(stamp, HmsError):
+            return end(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp, place=source.place)
+        with catalogue.unit() as uow:
+            known = uow.registrations.known(name)
+        was_cut = previous is not None and previous.state is CrawlState.RUNNING
+        run = Run(
+            source=source,
+            adapter=adapter,
+            catalogue=catalogue,
+            progress=progress,
+            lease=lease,
+            listing=Listing(known=known, scope=scope, balance=Balance()),
+            scope=scope,
+            withheld=withheld,
+            accepts_removals=accepts_removals,
+            # A source keeps no stamp once a run was killed, broke off or failed at something.
+            edges=EdgePass(lease=lease, owes=bool(known) and (was_cut or kept is None), was_cut=was_cut),
+        )
+        return _walk(run, stamp)
 
 
 def _walk(run: Run, stamp: Stamp | None) -> Report:
     listing = run.listing
-    broke: SourceError | None = None
+    broke: SourceError | CrawlStopped | None = None
     try:
         run.describe_all()
     except SourceError as error:
         broke = error
     if broke is None or listing.balance.listed:
-        run.settle()
-    is_settled = broke is None and listing.is_complete and not listing.failures and not listing.balance.suspect
-    return _finish(
-        run.crawl,
+        try:
+            run.settle(is_whole=broke is None)
+        except CrawlStopped as error:
+            broke = error
+    return end(
+        run.lease.crawl,
         listing.balance,
         listing.failures,
         catalogue=run.catalogue,
-        clock=run.clock,
-        stamp=stamp if is_settled else None,
+        clock=run.lease.clock,
+        stamp=stamp if broke is None and run.is_settled else None,
         is_complete=listing.is_complete,
         error=broke,
+        place=run.source.place,
     )
 
 
@@ -242,46 +270,6 @@ def _whole(previous: Crawl | None) -> Balance | None:
 def _asked(adapter: Adapter, scope: Scope) -> Stamp | HmsError | None:
     """Return the stamp of the whole scope, None if the source cannot tell, or what it failed with."""
     try:
-        return adapter.stamp(scope)
+        return next(guarded(map(adapter.stamp, [scope])))
     except HmsError as error:
         return error
-
-
-def _unchanged(started: Crawl, before: Balance, *, uow: UnitOfWork, clock: Clock) -> Report:
-    balance = Balance(listed=before.listed, unchanged=before.listed - before.filtered, filtered=before.filtered)
-    uow.crawls.finish(started, state=CrawlState.UNCHANGED, balance=balance, failures=(), now=clock())
-    uow.commit()
-    return Report(source=started.source, state=CrawlState.UNCHANGED, balance=balance)
-
-
-def _finish(
-    started: Crawl,
-    balance: Balance,
-    failures: Sequence[Failure],
-    *,
-    catalogue: Catalogue,
-    clock: Clock,
-    stamp: Stamp | None = None,
-    is_complete: bool = True,
-    error: HmsError | None = None,
-) -> Report:
-    if error is not None and not balance.listed:
-        state = CrawlState.FAILED
-    elif error is not None or failures or not is_complete:
-        state = CrawlState.PARTIAL
-    else:
-        state = CrawlState.COMPLETE
-    text = error.message if error else ""
-    with catalogue.unit(writes=True) as uow:
-        uow.crawls.finish(
-            started, state=state, balance=balance, failures=failures, now=clock(), stamp=stamp, error=text
-        )
-        uow.commit()
-    return Report(
-        source=started.source,
-        state=state,
-        balance=balance,
-        failures=tuple(failures),
-        error=text,
-        hint=error.hint if error else "",
-    )

@@ -42,6 +42,7 @@ class Trial:
         listed: datasets that `include` and `exclude` leave, up to `LISTED`.
         filtered: those that they leave out.
         readable: of those looked into, how many may be read.
+        place: where the source is, as sources.yml says it, where it did not answer.
         unreadable: the others, each with the reason.
         rows_of: the datasets of which a row was read.
     """
@@ -58,6 +59,7 @@ class Trial:
     rows_of: tuple[str, ...] = ()
     error: str = ""
     hint: str = ""
+    place: str = ""
 
     @property
     def is_cut(self) -> bool:
@@ -80,6 +82,7 @@ class Trial:
             "rows_of": list(self.rows_of),
             "error": self.error,
             "hint": self.hint,
+            "place": self.place,
         }
 
 
@@ -99,7 +102,14 @@ def try_source(source: Source, *, open_adapter: Callable[[str], Adapter]) -> Tri
 
 
 def _failed(source: Source, error: HmsError) -> Trial:
-    return Trial(source=source.name, kind=source.kind, state=TrialState.FAILED, error=error.message, hint=error.hint)
+    return Trial(
+        source=source.name,
+        kind=source.kind,
+        state=TrialState.FAILED,
+        error=error.message,
+        hint=error.hint,
+        place=source.place,
+    )
 
 
 def _check(adapter: Adapter) -> Iterator[None]:

@@ -7,6 +7,7 @@ from functools import cache
 
 from hms_crawler.edges import BATCH, VIEW
 from hms_crawler.guard import guarded
+from hms_crawler.lease import Lease
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import Dataset, DatasetRef, DatasetState
 from hms_registry.domain.names import Address
@@ -23,6 +24,7 @@ def write_views(
     catalogue: Catalogue,
     *,
     known: Mapping[Address, Known],
+    lease: Lease,
     on_failure: Callable[[Failure], None],
 ) -> int:
     """Write the edges of views; return how many rows that took.
@@ -42,6 +44,7 @@ def write_views(
             broke = error
             on_failure(Failure(subject=f"the views of {views[start].address.source}", reason=error.message))
         with catalogue.unit(writes=True) as uow:
+            lease.hold(uow)
             lookups.read_in(uow)
             sets = [_edges(each, lookups) for each in definitions]
             written += uow.edges.replace_all([each for each in sets if each is not None])

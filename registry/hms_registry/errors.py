@@ -19,6 +19,7 @@
     │   ├── LocationOutsideSource   a path or URL that leads out of the registered source
     │   └── ScanFailed              a source broke while it was read
     ├── CrawlInProgress             another process holds the lease of that source
+    ├── CrawlStopped                a crawl would have taken away too much, and took away nothing
     ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
@@ -159,6 +160,12 @@ class CrawlInProgress(HmsError):
     """Another process holds the lease of that source."""
 
     exit_code = 6
+
+
+class CrawlStopped(HmsError):
+    """A crawl would have taken away more of its source than it may."""
+
+    exit_code = 10
 
 
 class DeliveryFailed(HmsError):

@@ -95,6 +95,7 @@ def test_what_sources_yml_leaves_out_is_not_tried(tmp_path: Path, database: Data
                 "rows_of": ["mart.open.calls"],
                 "error": "",
                 "hint": "",
+                "place": "",
             }
         ]
     }

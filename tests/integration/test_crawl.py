@@ -1,17 +1,15 @@
 """The crawl over a real catalogue: what is listed is accounted for, and absence is never guessed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar, Self
 
 import pytest
 
-from hms_crawler import Report, crawl_all
-from hms_registry.domain.columns import Column, ColumnPath
-from hms_registry.domain.crawls import ContainerListed, CrawlState, Discovery, Failure
-from hms_registry.domain.datasets import DatasetKind, DatasetRef, DatasetState, DescribedDataset, ForeignKey, Stamp
+from hms_crawler import crawl_all
+from hms_registry.domain.crawls import CrawlState, Discovery
+from hms_registry.domain.datasets import DatasetRef, DatasetState, ForeignKey
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
@@ -19,87 +17,7 @@ from hms_registry.errors import CrawlInProgress, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope, ViewDefinition
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.adapters import load_adapter
-
-SHOP = Source(name="shop", kind="shelf", url="shelf:", agency="DOT")
-
-
-@dataclass
-class Shelf:
-    """A store in memory: table name -> column names; breaks where it is told to."""
-
-    tables: dict[str, Sequence[str]] = field(default_factory=dict)
-    keys: dict[str, ForeignKey] = field(default_factory=dict)
-    views: dict[str, str] = field(default_factory=dict)
-    is_snapshot: bool = True
-    is_down: bool = False
-    breaks_listing_after: int | None = None
-    breaks_describing: Mapping[str, Exception] = field(default_factory=dict)
-    described: list[str] = field(default_factory=list)
-
-    kind: ClassVar[str] = "shelf"
-
-    def __call__(self, _source: str) -> Self:
-        return self
-
-    def check(self) -> None:
-        self.stamp(Scope())
-
-    def stamp(self, scope: Scope) -> Stamp | None:
-        if self.is_down:
-            raise SourceUnreachable("the shelf is down", hint="lift it up")
-        return Stamp(repr((sorted(self.tables.items()), sorted(self.views.items()))))
-
-    def discover(self, scope: Scope) -> Iterator[Discovery]:
-        for at, (name, columns) in enumerate(sorted(self.tables.items())):
-            if at == self.breaks_listing_after:
-                raise SourceUnreachable("the shelf fell", hint="lift it up")
-            kind = DatasetKind.VIEW if name in self.views else DatasetKind.TABLE
-            yield DatasetRef(address=Address("shop", "public", name), kind=kind, stamp=Stamp(repr(columns)))
-        yield ContainerListed(schema="", is_complete=True, is_snapshot=self.is_snapshot)
-
-    def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
-        for ref in refs:
-            name = ref.address.table
-            self.described.append(name)
-            if name in self.breaks_describing:
-                raise self.breaks_describing[name]
-            columns = tuple(Column(path=ColumnPath.of(column), trino_type="bigint") for column in self.tables[name])
-            keys = (self.keys[name],) if name in self.keys else ()
-            yield DescribedDataset(ref=ref, columns=columns, foreign_keys=keys)
-
-    def definitions(self, refs: Sequence[DatasetRef]) -> Iterator[ViewDefinition]:
-        for ref in refs:
-            sql = self.views[ref.address.table]
-            yield ViewDefinition(view=ref.address, sql=sql, dialect="sqlite", search_path=("public",))
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass
-class Clock:
-    """A clock that goes a second further each time it is read."""
-
-    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.at += timedelta(seconds=1)
-        return self.at
-
-
-def run(shelf: Shelf, catalogue: Catalogue, source: Source = SHOP) -> Report:
-    (report,) = crawl_all([source], open_adapter=shelf, catalogue=catalogue, clock=Clock())
-    return report
-
-
-def states(catalogue: Catalogue) -> dict[str, DatasetState]:
-    with catalogue.unit() as uow:
-        return {address.table: known.state for address, known in uow.registrations.known("shop").items()}
-
-
-def epoch(catalogue: Catalogue) -> int:
-    with catalogue.unit() as uow:
-        return uow.epoch()
+from shelf_source import SHOP, Clock, Shelf, epoch, run, states
 
 
 def test_a_first_crawl_registers_what_is_listed(catalogue: Catalogue) -> None:
@@ -233,6 +151,20 @@ def test_a_source_that_answers_again_is_fresh(catalogue: Catalogue) -> None:
 
     with catalogue.unit() as uow:
         assert not uow.sources.get("shop").is_stale
+
+
+def test_a_stamp_that_breaks_costs_the_run_of_its_source_only(catalogue: Catalogue) -> None:
+    """A stranger's bug is told by its type, in a first run and in one that has a stamp to compare with."""
+    shelf = Shelf(tables={"a": ["x"]}, breaks_stamp=ValueError("hunter2"))
+    broken = [run(shelf, catalogue)]
+    shelf.breaks_stamp = None
+    run(shelf, catalogue)
+    shelf.breaks_stamp = ValueError("hunter2")
+
+    broken.append(run(shelf, catalogue))
+
+    assert [(each.state, each.error) for each in broken] == [(CrawlState.FAILED, "the adapter broke: ValueError")] * 2
+    assert states(catalogue) == {"a": DatasetState.PRESENT}
 
 
 def test_one_dataset_that_breaks_costs_only_itself(catalogue: Catalogue) -> None:
@@ -408,21 +340,6 @@ def test_a_run_that_lost_its_lease_writes_nothing_more(catalogue: Catalogue) -> 
 
     with catalogue.unit(writes=True) as uow, pytest.raises(CrawlInProgress):
         uow.crawls.renew(old, now=later, lease_s=60)
-
-
-def test_a_killed_run_is_described_again_whole(catalogue: Catalogue) -> None:
-    """Stamps of a run that never ended are not trusted: its edges may be missing."""
-    shelf = Shelf(tables={"a": ["x"]})
-    run(shelf, catalogue)
-    with catalogue.unit(writes=True) as uow:
-        uow.crawls.start("shop", now=datetime(2026, 1, 1, tzinfo=UTC), lease_s=0)
-        uow.commit()
-    shelf.described, shelf.tables["b"] = [], ["y"]
-
-    report = run(shelf, catalogue)
-
-    assert sorted(shelf.described) == ["a", "b"]
-    assert (report.balance.unchanged, report.balance.new) == (1, 1)
 
 
 def test_a_name_listed_twice_is_reported_once_registered(catalogue: Catalogue) -> None:

@@ -283,6 +283,17 @@ def test_gone_datasets_are_found_by_address_only_and_can_return(catalogue: Catal
     assert events(catalogue)[2:] == ["DatasetGone", "DatasetGone", "DatasetReturned", "DatasetReturned"]
 
 
+def test_what_is_known_can_be_asked_of_some_addresses_alone(catalogue: Catalogue) -> None:
+    """Of those named, what is registered comes back and nothing else, whatever the others are."""
+    a, _b = (each.address for each in register(catalogue, described("a"), described("b")))
+
+    with catalogue.unit() as uow:
+        found = uow.registrations.known("lake", among=[a, replace(a, table="nothing"), replace(a, source="other")])
+        nothing = uow.registrations.known("lake", among=[])
+
+    assert (list(found), nothing) == ([a], {})
+
+
 def test_a_manifest_overrides_what_was_described(catalogue: Catalogue) -> None:
     """What a person states holds; what they left unsaid stays as the store says."""
     done = register(catalogue, RICH)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote
 
@@ -74,15 +73,15 @@ class PostgresAdapter:
         with self._looking(scope) as current:
             listing = current.retried(lambda: current.listing)
             identity = current.identity
-        for schema, lines in groupby(listing, key=lambda line: line.schema):
-            for line in lines:
-                if line.oid is not None:
-                    yield DatasetRef(
-                        address=Address(self._config.source, schema, line.name),
-                        kind=dataset_kind(line.kind),
-                        stamp=table_stamp(line, identity=identity),
-                        locator=str(line.oid),
-                    )
+        source = self._config.source
+        for schema, names, kinds, stamps in listing:
+            for name, kind, stamp in zip(names, kinds, stamps, strict=True):
+                yield DatasetRef(
+                    address=Address(source, schema, name),
+                    kind=dataset_kind(kind),
+                    stamp=table_stamp(stamp, identity=identity),
+                    locator=stamp.partition(".")[0],
+                )
             yield ContainerListed(schema=schema, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
 

@@ -20,7 +20,7 @@ class Look:
     """A session inside one snapshot. It can take a new one, where something changed under the old.
 
     Attributes:
-        listing: by schema and name; read on first use.
+        listing: of each schema, by name; read on first use.
     """
 
     def __init__(self, session: Session) -> None:
@@ -37,14 +37,14 @@ class Look:
 
     @property
     def listing(self) -> list[Listed]:
-        """Every schema and dataset with its stamp's digest."""
+        """Every schema, and the datasets in it with their stamps."""
         if self._listing is None:
             _ = self.identity  # of the same snapshot
-            rows = cast(Iterable[tuple[int | None, str, str, str, int]], self.session.rows(LISTING))
-            once: dict[str, str] = {}  # very many tables are of few schemas and kinds
+            rows = cast(
+                Iterable[tuple[str, list[str] | None, str | None, list[str] | None]], self.session.rows(LISTING)
+            )
             self._listing = [
-                Listed(oid, once.setdefault(schema, schema), name, once.setdefault(kind, kind), digest)
-                for oid, schema, name, kind, digest in rows
+                Listed(schema, names or (), kinds or "", stamps or ()) for schema, names, kinds, stamps in rows
             ]
         return self._listing
 

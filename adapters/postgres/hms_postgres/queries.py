@@ -56,11 +56,17 @@ _BELOW: Final[LiteralString] = """
     JOIN pg_class v ON v.oid = d.refobjid AND v.relkind IN ('v', 'm')
 """
 
+# Nine of ten rows that a stamp is made of are columns, so they are read once, and folded as they are read.
+_ATTRIBUTES: Final[LiteralString] = """
+attributes (rel, h, types) AS MATERIALIZED (
+    SELECT a.attrelid, bit_xor(hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)),
+           array_agg(a.atttypid) FILTER (WHERE a.atttypid >= 16384 AND NOT a.attisdropped)
+    FROM pg_attribute a WHERE a.attnum > 0 GROUP BY a.attrelid
+)"""
+
 _USER_TYPES: Final[LiteralString] = """
 used (rel, typ) AS (
-    SELECT DISTINCT a.attrelid, a.atttypid
-    FROM pg_attribute a JOIN relations r ON r.oid = a.attrelid
-    WHERE a.atttypid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND NOT r.relispartition
+    SELECT DISTINCT a.rel, u.typ FROM attributes a CROSS JOIN LATERAL unnest(a.types) AS u (typ)
 ), needs (typ, part) AS (
     SELECT DISTINCT typ, typ FROM used
     UNION
@@ -95,8 +101,7 @@ reached (view, rel) AS (
                   has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
     FROM relations r
     UNION ALL
-    SELECT a.attrelid, hashtextextended(a.xmin::text, (2::int8 << 32) + a.attnum)
-    FROM pg_attribute a WHERE a.attnum > 0
+    SELECT a.rel, a.h FROM attributes a
     UNION ALL
     SELECT d.adrelid, hashtextextended(d.xmin::text, (3::int8 << 32) + d.adnum) FROM pg_attrdef d
     UNION ALL
@@ -133,13 +138,20 @@ reached (view, rel) AS (
     SELECT rel, bit_xor(h) AS h FROM parts GROUP BY rel
 )"""  # noqa: S608 # of constants
 
+# A row for each schema, of lists: what reads very many tables of few schemas makes no object of each.
 LISTING: Final[LiteralString] = f"""
-WITH RECURSIVE {_RELATIONS}, {_USER_TYPES}, {_PARTS}
-SELECT r.oid::int8, n.nspname, r.relname, r.relkind::text, s.h
-FROM schemas n
-LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
-LEFT JOIN stamps s ON s.rel = r.oid
-ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
+WITH RECURSIVE {_RELATIONS}, {_ATTRIBUTES}, {_USER_TYPES}, {_PARTS}
+SELECT l.nspname, array_agg(l.relname) FILTER (WHERE l.relname IS NOT NULL), string_agg(l.relkind, ''),
+       array_agg(l.stamp) FILTER (WHERE l.relname IS NOT NULL)
+FROM (
+    SELECT n.nspname, r.relname::text, r.relkind::text, concat(r.oid, '.', lpad(to_hex(s.h), 16, '0')) AS stamp
+    FROM schemas n
+    LEFT JOIN relations r ON r.nspname = n.nspname AND NOT r.relispartition
+    LEFT JOIN stamps s ON s.rel = r.oid
+    ORDER BY n.nspname COLLATE "C", r.relname COLLATE "C"
+) AS l
+GROUP BY l.nspname
+ORDER BY l.nspname COLLATE "C"
 """  # noqa: S608 # of constants
 
 RELATIONS: Final[LiteralString] = f"""
@@ -186,12 +198,13 @@ SPELLED: Final[LiteralString] = """
 SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)
 """
 
+# Each table has two types of its own, and only oids are indexed: an array's element is found by its oid.
 TYPES: Final[LiteralString] = """
 WITH RECURSIVE needs (typ) AS (
     SELECT DISTINCT typ FROM unnest(%s::oid[]) AS typ
     UNION
     SELECT next.typ
-    FROM needs n JOIN pg_type t ON t.oid = n.typ LEFT JOIN pg_type e ON e.typarray = t.oid
+    FROM needs n JOIN pg_type t ON t.oid = n.typ LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
     CROSS JOIN LATERAL (VALUES (nullif(t.typbasetype, 0)), (e.oid)) AS next (typ)
     WHERE next.typ IS NOT NULL
 )
@@ -200,37 +213,48 @@ SELECT t.oid::int8, CASE WHEN s.nspname = 'pg_catalog' THEN t.typname::text ELSE
 FROM needs n
 JOIN pg_type t ON t.oid = n.typ
 JOIN pg_namespace s ON s.oid = t.typnamespace
-LEFT JOIN pg_type e ON e.typarray = t.oid
+LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 """
 
+# The columns of a primary key by number, as they are known by then; those of foreign keys by name, since a partition
+# may number them otherwise than its root. The oids twice: an index finds the keys of a batch, a join those of
+# partitions.
 KEYS: Final[LiteralString] = """
 WITH RECURSIVE tree (root, member) AS (
-    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[])
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'p'
     UNION ALL
     SELECT t.root, i.inhrelid
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN pg_class c ON c.oid = i.inhrelid
     WHERE c.relispartition
+), keys AS MATERIALIZED (
+    SELECT k.conrelid AS root, k.conrelid, k.contype, k.conname, k.conkey, k.confrelid, k.confkey
+    FROM pg_constraint k
+    WHERE k.conrelid = ANY (%s::oid[]) AND (k.contype = 'p' OR (k.contype = 'f' AND k.conparentid = 0))
+    UNION ALL
+    SELECT t.root, k.conrelid, k.contype, k.conname, k.conkey, k.confrelid, k.confkey
+    FROM tree t JOIN pg_constraint k ON k.conrelid = t.member
+    WHERE t.member <> t.root AND k.contype = 'f' AND k.conparentid = 0
 ), roots (member, root) AS (
-    SELECT c.oid, c.oid FROM pg_class c JOIN pg_constraint k ON k.confrelid = c.oid JOIN tree t ON t.member = k.conrelid
+    SELECT k.confrelid, k.confrelid FROM keys k WHERE k.contype = 'f'
     UNION
     SELECT u.member, i.inhparent
     FROM roots u JOIN pg_inherits i ON i.inhrelid = u.root JOIN pg_class c ON c.oid = u.root
     WHERE c.relispartition
 )
-SELECT t.root::int8, k.contype::text,
-       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.conkey) WITH ORDINALITY AS p (num, at)
-        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
+SELECT k.root::int8, CASE WHEN k.contype = 'p' THEN k.conkey END,
+       CASE WHEN k.contype = 'f' THEN (
+           SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.conkey) WITH ORDINALITY AS p (num, at)
+           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num) END,
        n.nspname, c.relname,
-       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY AS p (num, at)
-        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num)
-FROM tree t
-JOIN pg_constraint k ON k.conrelid = t.member
+       CASE WHEN k.contype = 'f' THEN (
+           SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY AS p (num, at)
+           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num) END
+FROM keys k
 LEFT JOIN roots u ON u.member = k.confrelid
     AND NOT EXISTS (SELECT FROM pg_class x WHERE x.oid = u.root AND x.relispartition)
 LEFT JOIN pg_class c ON c.oid = u.root
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (k.contype = 'p' AND t.member = t.root) OR (k.contype = 'f' AND k.conparentid = 0)
-ORDER BY t.root, k.contype, k.conname COLLATE "C"
+ORDER BY k.root, k.contype, k.conname COLLATE "C"
 """
 
 PARTITIONS: Final[LiteralString] = """

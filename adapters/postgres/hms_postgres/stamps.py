@@ -8,7 +8,7 @@ source's stamp is a hash over the tables'. Both hold which database of which clu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,13 +25,17 @@ _NO_SNAPSHOT = "-"
 
 
 class Listed(NamedTuple):
-    """One line of the listing; a schema without relations has one line with *oid* None."""
+    """One schema of the listing: name, kind and stamp of each relation in it, by name.
 
-    oid: int | None
+    Attributes:
+        kinds: a letter each, as `pg_class.relkind` has it.
+        stamps: oid and digest, with a dot between; a `table_stamp` but for the identity.
+    """
+
     schema: str
-    name: str
-    kind: str
-    digest: int
+    names: Sequence[str]
+    kinds: str
+    stamps: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +71,14 @@ def identity(session: Session) -> Identity:
     return Identity(digest=_digest([_SHAPE, *cluster, oid, reader])[:8], moment=moment)
 
 
-def table_stamp(listed: Listed, *, identity: Identity) -> Stamp:
-    """Return the stamp of one table."""
-    return Stamp(f"{identity.digest}.{listed.oid}.{listed.digest & (1 << 64) - 1:016x}")
+def table_stamp(stamp: str, *, identity: Identity) -> Stamp:
+    """Return the stamp of one table, as it was listed."""
+    return Stamp(f"{identity.digest}.{stamp}")
 
 
 def source_stamp(listing: Iterable[Listed], *, identity: Identity) -> Stamp:
     """Return the stamp of everything, and the moment at which it held."""
-    digest = _digest([(line.oid, line.schema, line.name, line.digest) for line in listing])
+    digest = _digest((listed.schema, listed.names, listed.stamps) for listed in listing)
     return Stamp(f"{identity.digest}.{digest}@{identity.moment or _NO_SNAPSHOT}")
 
 

@@ -46,6 +46,7 @@ def _told(trial: Trial) -> Iterator[str]:
     if trial.error:
         yield head + trial.error
         yield f"  hint: {trial.hint}"
+        yield f"  at: {trial.place}"
         return
     listed = f"{trial.listed}{' or more' if trial.is_cut else ''} listed, {trial.filtered} left out"
     yield f"{head}{listed}; {trial.looked_into} looked into, {trial.readable} of them may be read"

@@ -12,7 +12,7 @@ import typer
 
 from hms_registry.cli.output import print_error, print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
-from hms_registry.errors import HmsError
+from hms_registry.errors import HmsError, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_crawler.report import Report
@@ -44,21 +44,43 @@ def init(context: typer.Context, as_json: AsJson = False) -> None:
 def crawl(
     context: typer.Context,
     sources: Annotated[list[str] | None, typer.Argument(help="Names of sources; none = all.")] = None,
+    accept_removals: Annotated[
+        bool, typer.Option("--accept-removals", help="Take away what is not there any more, however much it is.")
+    ] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Crawl nothing: show how the last runs ended, and what failed.")
+    ] = False,
     every: Annotated[str | None, typer.Option(metavar="SPAN", help="Again and again, e.g. 15m, until Ctrl-C.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
+    from hms_crawler import crawl_all, crawl_removed, last_reports, removed_sources
     from hms_registry.bootstrap import now
 
     if every is not None:
+        if accept_removals or failures:
+            raise SettingsInvalid(
+                "--every goes with neither --accept-removals nor --failures", hint="say them once, by hand"
+            )
         from hms_registry.schedule import interval, repeat
 
         repeat(lambda: _crawl_again(context, sources, as_json), span=interval(every))
         return
+    if accept_removals and not sources:
+        raise SettingsInvalid(
+            "--accept-removals is for sources that are named", hint="hms-dta crawl SOURCE --accept-removals"
+        )
     with home_of(context).registry() as registry:
-        wanted = wanted_sources(registry, sources)
-        from hms_crawler import crawl_all
-
+        removed = [
+            name
+            for name in removed_sources(registry.sources, catalogue=registry.catalogue)
+            if not sources or name in sources
+        ]
+        described = [name for name in sources or () if name not in removed]
+        wanted = wanted_sources(registry, described) if described or not sources else []
+        if failures:
+            _tell(last_reports(wanted, catalogue=registry.catalogue), as_json=as_json)
+            return
         with _progress(is_shown=not as_json and sys.stderr.isatty()) as progress:
             reports = crawl_all(
                 wanted,
@@ -67,7 +89,16 @@ def crawl(
                 clock=now,
                 progress=progress,
                 withheld=registry.adapters.withheld,
+                accepts_removals=accept_removals,
             )
+        reports += [
+            crawl_removed(name, catalogue=registry.catalogue, clock=now, accepts_removals=accept_removals)
+            for name in removed
+        ]
+    _tell(reports, as_json=as_json)
+
+
+def _tell(reports: list[Report], *, as_json: bool) -> None:
     _print_reports(reports, as_json=as_json)
     if not all(report.is_ok for report in reports):
         raise typer.Exit(NEWS)
@@ -107,6 +138,7 @@ def _print_reports(reports: list[Report], *, as_json: bool) -> None:
     for report in reports:
         if report.error:
             print_lines([f"{report.source}: {report.error}", *([f"  hint: {report.hint}"] if report.hint else [])])
+            print_lines([f"  at: {report.place}"] if report.place else [])
         print_lines(f"{report.source}: failed: {failure.subject}: {failure.reason}" for failure in report.failures)
         if not report.balance.is_balanced:
             print_lines([f"{report.source}: the balance does not balance: something was lost; please report it"])
@@ -119,7 +151,8 @@ def _balance_line(report: Report) -> str:
         f"{getattr(balance, name)} {name}" for name in ("new", "changed", "unchanged", "filtered", "failed")
     )
     apart = f"{balance.gone} gone, {balance.suspect} suspect, {balance.edges} edges written"
-    return f"{report.source}: {report.state}: {balance.listed} listed = {accounted}; {apart}"
+    when = f" at {report.ended_at:%Y-%m-%d %H:%M} UTC" if report.ended_at else ""
+    return f"{report.source}: {report.state}{when}: {balance.listed} listed = {accounted}; {apart}"
 
 
 def ingest(

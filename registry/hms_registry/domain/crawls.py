@@ -11,12 +11,13 @@ from hms_registry.domain.names import Address
 
 
 class CrawlState(StrEnum):
-    """How a run ended."""
+    """How a run ended; STOPPED = it would have taken away too much of its source, and took away nothing."""
 
     RUNNING = "running"
     COMPLETE = "complete"
     UNCHANGED = "unchanged"
     PARTIAL = "partial"
+    STOPPED = "stopped"
     FAILED = "failed"
 
 

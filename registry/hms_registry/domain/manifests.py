@@ -34,6 +34,7 @@ class Manifest:
             whoever may write to the store stated.
         definition: kept by the catalogue, never written by a person: the locator of the view as it was declassified.
             A view that is defined anew is another, which nobody declassified.
+        is_missing: kept by the catalogue likewise: it lay beside the data, and the last whole look did not find it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Manifest:
     columns: tuple[ManifestColumn, ...] = field(default=())
     is_ingested: bool = False
     definition: str = ""
+    is_missing: bool = False
 
     @property
     def declassifies(self) -> bool:

@@ -26,6 +26,9 @@ _RESERVED = frozenset(
 # Every source reads as a catalog in SQL; these names mean something else there.
 _SOURCE_TAKEN = frozenset({"system", "information_schema", "jdbc"})
 
+MAX_BYTES = 2_600
+"""Of a printed address: PostgreSQL indexes 2,704, with what it adds."""
+
 
 def quote_identifier(name: str) -> str:
     """Write *name* as a SQL identifier, in double quotes where SQL needs them."""
@@ -91,6 +94,14 @@ class Address:
                 f"{text!r} is not an address", hint='write source.schema.table, e.g. cdc.public."Flu Weekly"'
             )
         return cls(*parts)
+
+
+def is_held(address: Address) -> bool:
+    """Say whether every catalogue can hold this address, and the name in SQL that it gets."""
+    if len(address.schema) + len(address.table) <= MAX_BYTES // 6:  # no character takes more in either
+        return True
+    printed = str(address)
+    return max(len(printed.encode()), len(printed.lower().encode())) <= MAX_BYTES
 
 
 def split_name(text: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Source:
         include: glob patterns over `schema.table`, matched byte-exact and case-sensitive; empty = all.
         exclude: likewise, and wins over *include*; what matches is counted as filtered, and leaves the catalogue.
         privacy_tier: for datasets that nobody labelled; None = RESTRICTED.
+        max_removed_fraction: a crawl that would take away more than this part of what is registered stops instead.
     """
 
     name: str
@@ -36,6 +37,14 @@ class Source:
     exclude: tuple[str, ...] = ()
     tags: frozenset[str] = field(default_factory=frozenset)
     privacy_tier: PrivacyTier | None = None
+    max_removed_fraction: float = 0.5
+
+    @property
+    def place(self) -> str:
+        """Where it is, as written: its URL without the account, and what other URLs its options name."""
+        scheme, mark, rest = self.url.partition("://")
+        places = [scheme + mark + rest.rpartition("@")[2] if mark else self.url]
+        return ", ".join([*places, *(value for value in self.options.values() if "://" in value)])
 
     def wants(self, schema: str, table: str) -> bool:
         """Say whether the patterns leave this dataset in."""

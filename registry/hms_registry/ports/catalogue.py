@@ -14,11 +14,11 @@ Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 from hms_registry.domain.changes import History
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
@@ -91,9 +91,8 @@ class Histories(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a crawl compares a listing with."""
+class Known(NamedTuple):
+    """What a crawl compares a listing with: one for each dataset of a source, so it is light."""
 
     dataset_id: DatasetId
     stamp: Stamp | None
@@ -118,8 +117,12 @@ class Registered:
 class Registrations(Protocol):
     """The write side of a crawl or a manifest. All in bulk, all idempotent."""
 
-    def known(self, source: str) -> dict[Address, Known]:
-        """Everything registered of a source, also gone ones (light: ids, stamps, states)."""
+    def known(self, source: str, *, among: Iterable[Address] | None = None) -> dict[Address, Known]:
+        """Everything registered of a source, also gone ones (light: ids, stamps, states).
+
+        Args:
+            among: no more than these; None = all.
+        """
         ...
 
     def register(
@@ -140,6 +143,12 @@ class Registrations(Protocol):
             DatasetNotFound
             SettingsInvalid: it states something of a column that is not there.
         """
+        ...
+
+    def retract(self, source: str, *, stating: Collection[Address]) -> int:
+        """Manifests lie beside the data of these addresses of a source, and of no other. Any other that lay there is
+        doubted; one that was doubted before is taken back, and what was described stands again. What was ingested
+        stays. Returns how many are doubted now."""
         ...
 
     def mark(self, ids: Iterable[DatasetId], state: DatasetState) -> None:

@@ -29,11 +29,13 @@ from hms_registry.services.yaml_tree import Scalar, tellable
 
 _FIELDS = (
     "url", "kind", "agency", "owner", "registry_id", "options", "include", "exclude", "tags", "privacy_tier",
+    "max_removed_fraction",
 )  # fmt: skip
 __all__ = ["absolute_url", "opened_url", "read_sources", "resolve_secrets"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _KIND_OF_SCHEME = {"file": "files", "mongodb": "mongo", "mongodb+srv": "mongo", "postgresql": "postgres"}
+_FRACTION = re.compile(r"0?\.[0-9]+|[01](\.0+)?")
 _LOCAL = frozenset({"file", "files", "sqlite"})
 _URL_HINT = "say where the store is, e.g. url: sqlite:///cdc.db"
 
@@ -76,6 +78,7 @@ def _source(sources: Fields, name: str) -> Source:
         exclude=fields.texts("exclude", hint="write a list of patterns, e.g. ['*.tmp_*']") or (),
         tags=tags(fields) or frozenset(),
         privacy_tier=privacy_tier(fields),
+        max_removed_fraction=_fraction(fields, "max_removed_fraction", default=0.5),
     )
 
 
@@ -89,6 +92,16 @@ def _kind(fields: Fields, url: str) -> str:
         raise fields.wrong(fields.line("url"), "url", "it has no scheme that would name the adapter", hint=hint)
     name = scheme[1].lower()
     return _KIND_OF_SCHEME.get(name, name)
+
+
+def _fraction(fields: Fields, name: str, *, default: float) -> float:
+    hint = "write a part of the whole, from 0 (nothing) to 1 (all), e.g. 0.5"
+    text = fields.text(name, hint=hint)
+    if text is None:
+        return default
+    if not _FRACTION.fullmatch(text):
+        raise fields.wrong(fields.line(name), name, "it is not a part of the whole", hint=hint)
+    return float(text)
 
 
 def _options(fields: Fields) -> dict[str, str]:

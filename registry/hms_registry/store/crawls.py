@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, select, update
 
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import Stamp
@@ -19,6 +19,8 @@ from hms_registry.store.session import Session
 
 _crawls = tables.crawls
 _sources = tables.sources
+_KEPT = 100
+"""Runs of a source whose failures are kept."""
 _HINT = "wait until it ends; a run that died gives way once its lease has run out"
 
 
@@ -108,8 +110,17 @@ class SqlCrawls:
             for at, each in enumerate(failures)
         ]
         if rows:
+            self._forget_failures(crawl)
             self._session.write_quietly(insert(tables.crawl_failures), rows)
         self._set_freshness(crawl.source, state=state, stamp=stamp, has_written=bool(balance.new + balance.changed))
+
+    def _forget_failures(self, crawl: Crawl) -> None:
+        """Let go of those of old runs: what fails every quarter of an hour for years is told by the latest."""
+        table, before = tables.crawl_failures, crawl.lease - _KEPT
+        old = select(_crawls.c.id).where(
+            _crawls.c.source == crawl.source, _crawls.c.lease.between(before - _KEPT, before)
+        )
+        self._session.write_quietly(delete(table).where(table.c.crawl_id.in_(old)))
 
     def _set_freshness(self, source: str, *, state: CrawlState, stamp: Stamp | None, has_written: bool) -> None:
         row = self._session.read(select(_sources).where(_sources.c.name == source)).one()

@@ -21,6 +21,7 @@ from hms_registry.store.datasets import SELECT
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
 from hms_registry.store.refresh import refresh
+from hms_registry.store.retracting import retract
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
@@ -37,16 +38,18 @@ class SqlRegistrations:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def known(self, source: str) -> dict[Address, Known]:
-        """Everything registered of a source, also gone ones."""
+    def known(self, source: str, *, among: Iterable[Address] | None = None) -> dict[Address, Known]:
+        """Everything registered of a source, also gone ones; or those *among* it that are."""
         table = _datasets
         statement = select(table.c.schema_name, table.c.table_name, table.c.id, table.c.stamp, table.c.state)
+        if among is not None:
+            statement = statement.where(self._session.dialect.among(table.c.address, set(map(str, among))))
         schemas: dict[str, str] = {}  # there may be very many datasets, in few schemas
         found = {}
         for rows in self._session.read(statement.where(table.c.source == source)).partitions(_PAGE):
             for schema, name, dataset_id, stamp, state in cast(Iterable[_KnownRow], rows):
                 address = Address(source, schemas.setdefault(schema, schema), name)
-                found[address] = Known(dataset_id=dataset_id, stamp=stamp, state=_STATES[state])
+                found[address] = Known(dataset_id, stamp, _STATES[state])
         return found
 
     def register(
@@ -117,6 +120,10 @@ class SqlRegistrations:
             self._keep({row.address: manifest})
             write_drafts(session, [each])
         return each.result
+
+    def retract(self, source: str, *, stating: Collection[Address]) -> int:
+        """Doubt manifests that lay beside the data of a source, and take back what those doubted before stated."""
+        return retract(self._session, source, stating=stating)
 
     def _keep(self, manifests: Mapping[str, Manifest]) -> set[str]:
         """Keep manifests for their addresses; returns those of which another was kept, or none."""

@@ -42,6 +42,7 @@ def dump_manifest(manifest: Manifest) -> str:
                 "columns": [_column(column) for column in manifest.columns],
                 "is_ingested": manifest.is_ingested,
                 "definition": manifest.definition or None,
+                "is_missing": manifest.is_missing,
             }
         )
     )
@@ -79,6 +80,7 @@ def parse_manifest(text: str) -> Manifest:
         columns=tuple(_parse_column(column) for column in document["columns"]),
         is_ingested=document.get("is_ingested", False),
         definition=document.get("definition", ""),
+        is_missing=document.get("is_missing", False),
     )
 
 
@@ -115,6 +117,7 @@ def dump_source(source: Source) -> str:
             "exclude": list(source.exclude),
             "tags": sorted(source.tags),
             "privacy_tier": None if source.privacy_tier is None else source.privacy_tier.name,
+            "max_removed_fraction": source.max_removed_fraction,
         }
     )
 
@@ -134,4 +137,5 @@ def parse_source(name: str, text: str) -> Source:
         exclude=tuple(document["exclude"]),
         tags=frozenset(document["tags"]),
         privacy_tier=_tier(document["privacy_tier"]),
+        max_removed_fraction=document.get("max_removed_fraction", 0.5),  # what was kept before there was one
     )
