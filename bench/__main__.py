@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, joins, lists, postgres, s3, starts
+from bench import crawls, federated, joins, lists, mongo, postgres, s3, starts
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -30,10 +30,13 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "postgres-changed": postgres.one_changed,
     "s3-first": s3.first_crawl,
     "s3-again": s3.unchanged,
+    "mongo-first": mongo.first_crawl,
+    "mongo-large": mongo.large,
     "store-join": federated.join,
     "pushdown": federated.pushdown,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
+    "mongo-nightly": mongo.nightly,
     "postgres-nightly": postgres.nightly,
 }
 """Run only when they are named."""

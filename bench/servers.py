@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
-from services import postgres, seaweedfs
+from services import mongo, postgres, seaweedfs
 from services.fixtures import service_folder
+from services.mongo import MongoDatabase, MongoServer
 from services.postgres import Database, PostgresServer
 from services.running import ServiceMissing
 from services.seaweedfs import Bucket, SeaweedServer
@@ -63,6 +64,14 @@ class Servers:
         self.exits.callback(server.running.stop)
         return server
 
+    @cached_property
+    def mongo(self) -> MongoServer:
+        """nx-27017, which speaks MongoDB's protocol."""
+        folder = self.exits.enter_context(service_folder("bench-mongo"))
+        server = mongo.start(folder)
+        self.exits.callback(server.stop)
+        return server
+
     def database(self, name: str) -> Database:
         """Make an empty database that is there until the end; dropping ten thousand tables would only take time."""
         return self.postgres.emptied(name)
@@ -82,3 +91,7 @@ class Servers:
         bucket = self.exits.enter_context(self.s3.bucket())
         os.environ[key_variable(bucket)] = bucket.reader
         return bucket
+
+    def documents(self) -> MongoDatabase:
+        """Make an empty database of MongoDB that is there until the end."""
+        return self.exits.enter_context(self.mongo.database())

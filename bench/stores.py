@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import ROOT
 from bench.buckets import Buckets
 from bench.databases import Databases
+from bench.documents import Documents
 from bench.homes import make_home
 from bench.servers import Servers
 from bench.timing import hms_dta, output_of, watched
@@ -76,6 +77,11 @@ class Workshop:
     def buckets(self) -> Buckets:
         """Buckets of an S3 server, and homes over them."""
         return Buckets(self.servers, self.folder / "buckets")
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Databases of a MongoDB server, and homes over them."""
+        return Documents(self.servers, self.folder / "documents")
 
     def home(self, kind: str, size: int) -> Path:
         """A home over *size* files or tables, crawled once."""

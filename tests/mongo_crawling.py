@@ -19,9 +19,9 @@ from hms_registry.store import open_catalogue
 OPTIONS = {"connect_timeout_s": "2", "operation_timeout_s": "5"}
 
 
-def adapter_of(url: str, **options: str) -> MongoAdapter:
+def adapter_of(url: str, *, kind: type[MongoAdapter] = MongoAdapter, **options: str) -> MongoAdapter:
     """Make an adapter as the product does."""
-    return MongoAdapter(MongoConfig.from_url(source="src", url=url, options={**OPTIONS, **options}))
+    return kind(MongoConfig.from_url(source="src", url=url, options={**OPTIONS, **options}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Registry:
 
     catalogue: Catalogue
 
-    def crawl(self, url: str, *, include: str = "", **options: str) -> Report:
+    def crawl(self, url: str, *, include: str = "", kind: type[MongoAdapter] = MongoAdapter, **options: str) -> Report:
         """Crawl the server at a URL as source `src`."""
         wanted = (include,) if include else ()
         (report,) = crawl_all(
             [Source(name="src", kind="mongo", url="mongodb://db.example/", options=options, include=wanted)],
-            open_adapter=lambda _source: adapter_of(url, **options),
+            open_adapter=lambda _source: adapter_of(url, kind=kind, **options),
             catalogue=self.catalogue,
             clock=lambda: datetime.now(UTC),
         )

@@ -31,6 +31,7 @@ class Shelf:
     is_down: bool = False
     breaks_listing_after: int | None = None
     breaks_describing: Mapping[str, Exception] = field(default_factory=dict)
+    breaks_stamp: Exception | None = None
     described: list[str] = field(default_factory=list)
 
     kind: ClassVar[str] = "shelf"
@@ -44,6 +45,8 @@ class Shelf:
     def stamp(self, scope: Scope) -> Stamp | None:
         if self.is_down:
             raise SourceUnreachable("the shelf is down", hint="lift it up")
+        if self.breaks_stamp is not None:
+            raise self.breaks_stamp
         return Stamp(repr((sorted(self.tables.items()), sorted(self.views.items()))))
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:

@@ -270,6 +270,6 @@ def _whole(previous: Crawl | None) -> Balance | None:
 def _asked(adapter: Adapter, scope: Scope) -> Stamp | HmsError | None:
     """Return the stamp of the whole scope, None if the source cannot tell, or what it failed with."""
     try:
-        return adapter.stamp(scope)
+        return next(guarded(map(adapter.stamp, [scope])))
     except HmsError as error:
         return error

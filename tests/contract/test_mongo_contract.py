@@ -56,7 +56,7 @@ class MongoContract(AdapterContract):
         return f"mongodb://reader:{canary}@127.0.0.1:{free_port()}/{canary}"
 
     def options(self) -> dict[str, str]:
-        return {"connect_timeout_s": "1.5"}
+        return {"connect_timeout_s": "1"}
 
 
 class TestWireServer(MongoContract):

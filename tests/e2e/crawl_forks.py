@@ -18,6 +18,7 @@ import hms_crawler
 import hms_crawler.edges
 import hms_crawler.run
 import hms_files
+import hms_mongo
 import hms_postgres
 import hms_registry.services.lineage.edges
 import hms_registry.store
@@ -25,7 +26,9 @@ import hms_s3
 import hms_sqlite
 from hms_registry.bootstrap import Registry, now
 
-LOADED = (hms_files, hms_sqlite, hms_postgres, hms_s3, hms_registry.services.lineage.edges, hms_registry.store)
+LOADED = (
+    hms_files, hms_mongo, hms_sqlite, hms_postgres, hms_s3, hms_registry.services.lineage.edges, hms_registry.store,
+)  # fmt: skip
 
 # Small batches, so that few datasets make many commits to die between.
 hms_crawler.run.BATCH = hms_crawler.edges.BATCH = 7

@@ -153,6 +153,20 @@ def test_a_source_that_answers_again_is_fresh(catalogue: Catalogue) -> None:
         assert not uow.sources.get("shop").is_stale
 
 
+def test_a_stamp_that_breaks_costs_the_run_of_its_source_only(catalogue: Catalogue) -> None:
+    """A stranger's bug is told by its type, in a first run and in one that has a stamp to compare with."""
+    shelf = Shelf(tables={"a": ["x"]}, breaks_stamp=ValueError("hunter2"))
+    broken = [run(shelf, catalogue)]
+    shelf.breaks_stamp = None
+    run(shelf, catalogue)
+    shelf.breaks_stamp = ValueError("hunter2")
+
+    broken.append(run(shelf, catalogue))
+
+    assert [(each.state, each.error) for each in broken] == [(CrawlState.FAILED, "the adapter broke: ValueError")] * 2
+    assert states(catalogue) == {"a": DatasetState.PRESENT}
+
+
 def test_one_dataset_that_breaks_costs_only_itself(catalogue: Catalogue) -> None:
     """A stranger's bug is a recorded failure, told without its text, which may hold a secret."""
     shelf = Shelf(tables={"a": ["x"], "b": ["y"], "c": ["z"]}, breaks_describing={"b": ValueError("hunter2")})

@@ -17,6 +17,7 @@ from bson.datetime_ms import DatetimeMS
 
 from hms_mongo import MongoAdapter
 from hms_mongo.columns import MAX_COLUMNS
+from hms_mongo.shapes import MAX_FIELDS
 from hms_registry.domain.columns import Column, ColumnPath
 from hms_registry.domain.crawls import ContainerListed, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
@@ -307,10 +308,10 @@ def test_depth_ends_in_text_and_says_so(odd_mongo: OddMongo, adapter: MongoAdapt
 
 
 def test_width_ends_in_text_or_at_a_thousand_columns_and_says_so(odd_mongo: OddMongo, adapter: MongoAdapter) -> None:
-    """A document inside with 10,000 keys is a map: its text. Of 10,000 fields at the top the most frequent are kept."""
-    keys = {f"k{at}": at for at in range(10_000)}
+    """A document inside with 9,000 keys is a map: its text. Of 100,000 fields at the top the most frequent are kept."""
     held = odd_mongo.collection("shop", "orders")
-    held.put({"_id": 1, "d": keys, "often": 1, **keys}, *({"_id": at, "often": 1} for at in range(2, 9)))
+    held.put({"_id": 1, "often": 1, "d": {f"k{at}": at for at in range(9_000)}})
+    held.put(*({"_id": at, "often": 1, **{f"f{at}_{key}": 1 for key in range(2000)}} for at in range(2, 52)))
 
     described = describe(adapter)
 
@@ -319,7 +320,22 @@ def test_width_ends_in_text_or_at_a_thousand_columns_and_says_so(odd_mongo: OddM
     assert columns_of(described)["d"].trino_type == "varchar"
     assert "often" in columns_of(described)
     assert described.properties["truncated"] == "*, d"
-    assert "10003 fields were seen; 1000 of them are columns (truncated)" in described.findings
+    met = MAX_FIELDS - 9_000
+    assert f"more than {met} fields were seen; 1000 of them are columns (truncated)" in described.findings
+
+
+def test_a_wide_sample_is_told_apart_up_to_a_bound(odd_mongo: OddMongo, adapter: MongoAdapter) -> None:
+    """Memory is bounded by fields: what is met after the last that has room changes nothing that is registered."""
+    held = odd_mongo.collection("shop", "orders")
+    held.put(*({"_id": at, "d": {f"k{at}_{key}": {"x": 1} for key in range(1000)}} for at in range(40)))
+
+    described = describe(adapter)
+    held.put({"_id": 41, "d": {"late": {"x": 1}}})
+    again = describe(adapter)
+
+    assert [(column.name, column.trino_type) for column in described.columns] == [("_id", "bigint"), ("d", "varchar")]
+    assert described.properties["truncated"] == "d"
+    assert (again.columns, again.ref.stamp) == (described.columns, described.ref.stamp)
 
 
 @pytest.mark.slow

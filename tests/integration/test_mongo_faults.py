@@ -8,13 +8,14 @@ from contextlib import ExitStack, closing
 
 import pyarrow as pa
 import pytest
+from bson import Int64
 
 from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.crawls import CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct, Operator
-from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
+from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError
 from hms_registry.ports.adapter import ScanRequest, Scope
 from mongo_crawling import Registry, adapter_of, registry
 from services.mongo import MongoDatabase
@@ -36,6 +37,10 @@ def shop(odd_mongo: OddMongo) -> OddMongo:
     for at in range(COLLECTIONS):
         odd_mongo.collection("shop", f"t{at}").put(*({"_id": number, "n": number} for number in range(3)))
     return odd_mongo
+
+
+def _listing(*collections: dict[str, object]) -> dict[str, object]:
+    return {"ok": 1, "cursor": {"id": Int64(0), "ns": "shop.$cmd.listCollections", "firstBatch": list(collections)}}
 
 
 def _request(table: str = "t0", **more: object) -> ScanRequest:
@@ -67,9 +72,17 @@ def _through(odd: OddMongo, stack: ExitStack, fault: Fault) -> str:
     return f"127.0.0.1:{proxy.port}/"
 
 
+REASONS = {
+    "refused": "nothing listens at its host and port",
+    "no such host": "the name of its host is not known",
+    "no such certificate": "its TLS or login options cannot be used",
+    "hangs after accept": "its server did not answer in time",
+}
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_that_cannot_be_reached_costs_no_dataset(shop: OddMongo, way: str) -> None:
-    """The crawl fails within its bounds, says so without a secret, and everything stays as it was, stale."""
+    """The crawl fails within its bounds, says what to mend without a secret, and all stays as it was, stale."""
     with registry() as crawled, ExitStack() as stack:
         crawled.crawl(shop.url)
         url = WAYS[way](shop, stack)
@@ -77,28 +90,12 @@ def test_a_server_that_cannot_be_reached_costs_no_dataset(shop: OddMongo, way: s
         report = crawled.crawl(f"mongodb://reader:{CANARY}@{url}", **SHORT)
 
         assert report.state is CrawlState.FAILED
-        assert report.error.startswith("source src: ")
+        assert report.error.startswith(f"source src: {REASONS.get(way, '')}")
         assert report.hint
         assert CANARY not in str(report.as_dict())
         assert _is_whole(crawled)
         with crawled.catalogue.unit() as uow:
             assert uow.sources.get("src").is_stale
-
-
-@pytest.mark.parametrize(("way", "fact"), [
-    ("refused", "nothing listens at its host and port"),
-    ("no such host", "the name of its host is not known"),
-    ("no such certificate", "its TLS or login options cannot be used"),
-    ("hangs after accept", "its server did not answer in time"),
-])  # fmt: skip
-def test_the_reason_is_told(shop: OddMongo, way: str, fact: str) -> None:
-    """What to mend depends on it."""
-    with ExitStack() as stack:
-        adapter = stack.enter_context(closing(adapter_of(f"mongodb://{WAYS[way](shop, stack)}", **SHORT)))
-        with pytest.raises(SourceUnreachable) as caught:
-            adapter.check()
-
-    assert caught.value.message == f"source src: {fact}"
 
 
 def _commands(odd: OddMongo) -> int:
@@ -113,10 +110,9 @@ def test_a_connection_that_breaks_at_any_command_costs_no_dataset(shop: OddMongo
     """Before, within and after every collection: nothing is taken for gone, and the next crawl completes."""
     total = _commands(shop)
     states = []
-    for at in range(total):
-        shop.breaks_at = None
-        with registry() as crawled:
-            crawled.crawl(shop.url)
+    with registry() as crawled:
+        crawled.crawl(shop.url)
+        for at in range(total):
             for held in shop.databases["shop"].values():
                 held.put({"_id": 100 + at, f"new_{at}": 1})
             shop.asked.clear()
@@ -314,9 +310,11 @@ def test_a_cancelled_scan_does_not_wait_for_a_server_that_hangs(shop: OddMongo) 
 
 def test_no_error_repeats_what_the_server_said(shop: OddMongo) -> None:
     """Any command may fail in any way: message and hint are our own."""
-    for code in (0, 13, 18, 26, 50, 91, 8000):
+    going, commands = 91, ("find", "listDatabases", "listCollections", "collStats", "listIndexes", "ping")
+    for code in (0, 13, 18, 26, 50, going, 8000):
         answer = {"ok": 0, "code": code, "errmsg": f"{CANARY}"}
-        for command in ("listDatabases", "listCollections", "collStats", "find", "listIndexes", "ping"):
+        # The driver waits half a second before it goes back to a server that is going down.
+        for command in commands[:1] if code == going else commands:
             shop.answers = {command: answer}
             with closing(adapter_of(shop.url, **SHORT)) as adapter:
                 try:
@@ -335,8 +333,7 @@ def test_faults_between_us_and_the_wire_server(mongo_database: MongoDatabase) ->
     """A cut at any byte of the answers: nothing is gone, and the next crawl completes."""
     for at in range(6):
         mongo_database.insert(f"t{at}", [{"_id": number, "n": number} for number in range(5)])
-    port = int(mongo_database.server_url.rsplit(":", 1)[1].strip("/"))
-    with registry() as crawled, tcp_proxy(port) as proxy:
+    with registry() as crawled, tcp_proxy(mongo_database.port) as proxy:
         url = f"mongodb://127.0.0.1:{proxy.port}/{mongo_database.name}"
         assert crawled.crawl(url).is_ok
         whole = proxy.passed
@@ -351,3 +348,81 @@ def test_faults_between_us_and_the_wire_server(mongo_database: MongoDatabase) ->
 
         assert crawled.crawl(url).is_ok
         assert set(crawled.datasets()) == {f"t{at}" for at in range(6)}
+
+
+ODD_ANSWERS: dict[str, tuple[str, dict[str, object]]] = {
+    "databases are a number": ("listDatabases", {"ok": 1, "databases": 5}),
+    "databases are missing": ("listDatabases", {"ok": 1}),
+    "a database has no name": ("listDatabases", {"ok": 1, "databases": [{}]}),
+    "a collection has no name": ("listCollections", _listing({"type": "collection"})),
+    "a name is a number": ("listCollections", _listing({"name": 5, "type": "collection"})),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS)
+def test_a_listing_that_is_none_is_not_believed(shop: OddMongo, odd: str) -> None:
+    """What is no list of names costs the run, and no dataset."""
+    command, answer = ODD_ANSWERS[odd]
+    with registry() as crawled:
+        crawled.crawl(shop.url)
+        shop.answers[command] = answer
+
+        report = crawled.crawl(shop.url)
+
+        assert report.error == "source src: its server answered what no MongoDB server would"
+        assert _is_whole(crawled)
+
+
+def test_what_a_server_lists_twice_is_registered_once(shop: OddMongo) -> None:
+    """The second is a failure that says so, and the others are as they were."""
+    shop.answers["listCollections"] = _listing(*[{"name": "t0", "type": "collection"}] * 2)
+    with registry() as crawled:
+        report = crawled.crawl(shop.url)
+
+        assert [(each.subject, each.reason) for each in report.failures] == [("src.shop.t0", "listed twice in one run")]
+        assert report.balance.is_balanced
+        assert set(crawled.datasets()) == {"t0"}
+
+
+def _drop(shop: OddMongo) -> None:
+    shop.databases["shop"].pop("t1", None)
+
+
+def _rename(shop: OddMongo) -> None:
+    held = shop.databases["shop"].pop("t1", None)
+    if held is not None:
+        shop.databases["shop"]["t9"] = held
+
+
+def _alter(shop: OddMongo) -> None:
+    shop.databases["shop"]["t1"].put({"_id": 7, "later": "x"})
+
+
+def _make_anew(shop: OddMongo) -> None:
+    shop.collection("shop", "t1").put({"_id": 1, "later": "x"})
+
+
+@pytest.mark.parametrize("change", [_drop, _rename, _alter, _make_anew], ids=lambda change: change.__name__)
+def test_a_collection_that_changes_while_it_is_crawled_is_one_or_the_other(
+    shop: OddMongo, change: Callable[[OddMongo], None]
+) -> None:
+    """At any command of a crawl: the run ends in order, and what it registered is as before or as after."""
+    del shop.databases["shop"]["t2"]
+    total = _commands(shop)
+    before = {"_id", "n"}
+    whole = dict(shop.databases["shop"])
+    documents = list(whole["t1"].documents)
+    for at in range(total):
+        shop.databases["shop"] = dict(whole)
+        whole["t1"].documents = list(documents)
+        shop.asked.clear()
+        shop.meanwhile = lambda number, at=at: change(shop) if number == at else None  # type: ignore[misc] # bound
+        with registry() as crawled:
+            report = crawled.crawl(shop.url)
+
+            shop.meanwhile = None
+            found = {name: {column.name for column in each.columns} for name, each in crawled.datasets().items()}
+            assert report.balance.is_balanced
+            assert not report.error
+            assert found["t0"] == before
+            assert found.get("t1", before) in (before, before | {"later"}, {"_id", "later"})

@@ -28,7 +28,7 @@ def test_a_stopped_server_is_gone_by_its_pid() -> None:
     with service_folder("mongo-stop") as folder:
         server = mongo.start(folder)
         assert server.running is not None
-        port = int(server.url.rsplit(":", 1)[1].strip("/"))
+        port = server.port
         assert is_listening(port)
 
         server.stop()

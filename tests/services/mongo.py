@@ -41,6 +41,11 @@ class MongoDatabase:
         server, mark, query = self.server_url.partition("?")
         return f"{server.rstrip('/')}/{self.name}{mark}{query}"
 
+    @property
+    def port(self) -> int:
+        """Where our own server listens."""
+        return _port_of(self.server_url)
+
     def insert(self, collection: str, documents: Sequence[Document]) -> None:
         """Add documents, in order."""
         self.client[self.name][collection].insert_many([dict(each) for each in documents])
@@ -62,6 +67,11 @@ class MongoServer:
     def __post_init__(self) -> None:
         self.client = MongoClient(self.url, serverSelectionTimeoutMS=5000, timeoutMS=20_000)
 
+    @property
+    def port(self) -> int:
+        """Where our own server listens."""
+        return _port_of(self.url)
+
     @contextmanager
     def database(self) -> Iterator[MongoDatabase]:
         """Give a new database; it is removed at the end."""
@@ -78,16 +88,16 @@ class MongoServer:
             self.running.stop()
 
 
-def start(folder: Path) -> MongoServer:
-    """Start nx-27017 with its data under *folder*.
+def start(folder: Path, *, port: int | None = None) -> MongoServer:
+    """Start nx-27017 with its data under *folder*, which may hold some; at a free port where none is named.
 
     Raises:
         ServiceMissing: it is not installed; the text says how to install it.
         ServiceFailed: it did not start.
     """
-    port = free_port()
+    port = port or free_port()
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     url = f"mongodb://127.0.0.1:{port}/"
     files = [f"--{name}-file={folder / f'nx.{name}'}" for name in ("log", "pid")]
     running = start_process(
@@ -98,6 +108,10 @@ def start(folder: Path) -> MongoServer:
         is_ready=lambda: _is_ready(url),
     )
     return MongoServer(url=url, running=running)
+
+
+def _port_of(url: str) -> int:
+    return int(url.rpartition(":")[2].strip("/"))
 
 
 def _program() -> str:

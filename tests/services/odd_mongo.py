@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -49,6 +49,7 @@ class OddMongo:
         floods: every answer to a find holds all documents, however few were asked for.
         breaks_at: the connection breaks instead of the answer to the command of that number, and from then on.
         hangs_at: likewise, but nothing is answered and nothing is closed.
+        meanwhile: what somebody else does before each command is answered, by its number.
         asked: commands, as they came.
     """
 
@@ -58,6 +59,7 @@ class OddMongo:
     floods: bool = False
     breaks_at: int | None = None
     hangs_at: int | None = None
+    meanwhile: Callable[[int], object] | None = None
     asked: list[Command] = field(default_factory=list)
     port: int = 0
     is_over: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +92,8 @@ class OddMongo:
         if self.hangs_at is not None and len(self.names()) > self.hangs_at:
             self.is_over.wait()
             raise EOFError
+        if self.meanwhile is not None:
+            self.meanwhile(len(self.names()) - 1)
         name, about = next(iter(command.items()))
         known = self.answers.get(f"{name} {about}", self.answers.get(name))
         if known is not None:
@@ -111,6 +115,8 @@ class OddMongo:
             case "collstats" if held is not None:
                 size = sum(map(len, held.documents))
                 return {"ok": 1, "count": len(held.documents) if held.count is None else held.count, "size": size}
+            case "listindexes" if held is None:
+                return {"ok": 0, "code": 26, "codeName": "NamespaceNotFound", "errmsg": "ns does not exist"}
             case "listindexes" if held is not None:
                 key = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
                 return self._cursor(about, [bson.encode(each) for each in (key, *held.indexes)], {})

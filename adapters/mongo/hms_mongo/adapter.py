@@ -22,8 +22,8 @@ from hms_registry.errors import CredentialsRejected, SettingsInvalid, SourceErro
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewOrigins
 
 _CALL_S = 300.0
-_KEPT = 1000
-"""Looks that wait to be described; a crawl describes what is new after every 500."""
+_KEPT_FIELDS = 50_000
+"""Fields of the looks that wait to be described, after every 500 collections; beyond them the oldest are taken anew."""
 
 
 class MongoAdapter:
@@ -41,6 +41,7 @@ class MongoAdapter:
         self._config = config
         self._client = Client(config)
         self._looks: OrderedDict[Address, Look] = OrderedDict()
+        self._kept = 0
         self._broken: SourceError | None = None
 
     def check(self) -> None:
@@ -115,6 +116,7 @@ class MongoAdapter:
     def close(self) -> None:
         """Hang up."""
         self._looks.clear()
+        self._kept = 0
         self._broken = None
         self._client.close()
 
@@ -148,15 +150,25 @@ class MongoAdapter:
             look = look_at(self._client, listed, until=until)
         except Unusable as error:
             return Failure(subject=str(ref.address), reason=str(error), address=ref.address)
-        self._looks[ref.address] = look
-        if len(self._looks) > _KEPT:
-            self._looks.popitem(last=False)
+        self._keep(ref.address, look)
         return self._ref(listed, stamp=look.stamp)
+
+    def _keep(self, address: Address, look: Look) -> None:
+        self._taken(address)
+        self._looks[address] = look
+        self._kept += look.shape.count()
+        while self._kept > _KEPT_FIELDS and len(self._looks) > 1:
+            self._kept -= self._looks.popitem(last=False)[1].shape.count()
+
+    def _taken(self, address: Address) -> Look | None:
+        look = self._looks.pop(address, None)
+        self._kept -= look.shape.count() if look is not None else 0
+        return look
 
     def _described(self, ref: DatasetRef, listed: Listed | None, *, until: float) -> DescribedDataset | Failure:
         if listed is None:
             return Failure(subject=str(ref.address), reason="it was dropped since it was listed", address=ref.address)
-        look = self._looks.pop(ref.address, None)
+        look = self._taken(ref.address)
         try:
             if look is None or look.listed != listed:
                 look = look_at(self._client, listed, until=until)

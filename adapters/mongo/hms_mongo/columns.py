@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -58,7 +59,8 @@ class Columns:
             told = "1 field has a name" if len(nameless) == 1 else f"{len(nameless)} fields have names"
             made.findings.append(f"{told} that no column can have (empty, or no valid text): left out")
         if len(fields) > MAX_COLUMNS:
-            made.findings.append(f"{len(fields)} fields were seen; {MAX_COLUMNS} of them are columns (truncated)")
+            seen = f"{'more than ' if shape.is_cut else ''}{len(fields)} fields were seen"
+            made.findings.append(f"{seen}; {MAX_COLUMNS} of them are columns (truncated)")
             made.truncated.append("*")
             often = sorted(fields, key=lambda name: -sum(fields[name].kinds.values()))[:MAX_COLUMNS]
             kept = set(often)
@@ -89,7 +91,7 @@ class Columns:
 
     def _document(self, path: _Path, shape: Shape) -> pa.DataType:
         fields = shape.fields
-        is_wide = shape.is_deep or len(fields) > MAX_WIDTH or len(fields) > self._left
+        is_wide = shape.is_deep or shape.is_cut or len(fields) > MAX_WIDTH or len(fields) > self._left
         if is_wide:
             self.truncated.append(str(ColumnPath(path)))
         # A row's fields are told apart without regard to case.
@@ -115,20 +117,26 @@ class Columns:
 
 
 def _columns(path: _Path, shape: Shape, kind: pa.DataType) -> Iterator[Column]:
-    yield Column(
-        path=ColumnPath(path),
-        trino_type="uuid" if shape.types == {"uuid"} and len(path) == 1 else trino_type(kind),
-        native_type=" | ".join(sorted(shape.types)) or "null",
-        arrow_type=str(kind),
-        is_nullable=path != ("_id",),
-        is_guessed=not shape.declared,
-        description=shape.description,
-    )
+    yield _column(path, kind, shape.types, is_guessed=not shape.declared, description=shape.description)
     while isinstance(kind, pa.ListType) and shape.items is not None:
         path, shape, kind = (*path, ARRAY), shape.items, kind.value_type
     if isinstance(kind, pa.StructType):
         for each in kind:
             yield from _columns((*path, each.name), shape.fields[each.name], each.type)
+
+
+@lru_cache(maxsize=4096)
+def _column(path: _Path, kind: pa.DataType, types: frozenset[str], *, is_guessed: bool, description: str) -> Column:
+    """Return one object for equal columns of different collections: the catalogue writes it out once."""
+    return Column(
+        path=ColumnPath(path),
+        trino_type="uuid" if types == {"uuid"} and len(path) == 1 else trino_type(kind),
+        native_type=" | ".join(sorted(types)) or "null",
+        arrow_type=str(kind),
+        is_nullable=path != ("_id",),
+        is_guessed=is_guessed,
+        description=description,
+    )
 
 
 def _is_name(name: str) -> bool:

@@ -65,6 +65,12 @@ def crawl_failed(config: MongoConfig, error: BaseException) -> SourceError:
     return SourceUnreachable(f"source {config.source}: {fact}", hint=hint)
 
 
+def odd_answer(config: MongoConfig) -> SourceUnreachable:
+    """An answer that is no list of names where one was asked for: nothing of it is believed."""
+    fact, hint = _ODD
+    return SourceUnreachable(f"source {config.source}: {fact}", hint=hint)
+
+
 def _unreachable(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911 # a case each
     if code_of(error) in _ENDING:
         return _GOING

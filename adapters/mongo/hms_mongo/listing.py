@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 from uuid import UUID
 
 from bson import Binary
 
-from hms_mongo.client import Client, Document
+from hms_mongo.client import Client
+from hms_mongo.failures import odd_answer
 from hms_registry.domain.datasets import DatasetKind
 from hms_registry.ports.adapter import Scope
 
@@ -57,8 +57,12 @@ def list_databases(client: Client, scope: Scope, *, until: float) -> tuple[list[
     command = {"listDatabases": 1, "nameOnly": True, "authorizedDatabases": True}
     with client.asking(until=until):
         answer = client.database("admin").command(command)
-    found = cast(list[Document], answer.get("databases") or [])
-    return sorted(str(each.get("name", "")) for each in found if each.get("name") not in _SERVERS_OWN), True
+    found = answer.get("databases")
+    names = [each.get("name") for each in found if isinstance(each, dict)] if isinstance(found, list) else [None]
+    told = {name for name in names if isinstance(name, str)}
+    if len(told) < len(set(names)):
+        raise odd_answer(client.config)
+    return sorted(told - _SERVERS_OWN), True
 
 
 def list_collections(client: Client, database: str, *, until: float) -> tuple[list[Listed], int]:
@@ -69,6 +73,8 @@ def list_collections(client: Client, database: str, *, until: float) -> tuple[li
     """
     with client.asking(until=until):
         found = list(client.database(database).list_collections())
+    if not all(isinstance(each.get("name"), str) for each in found):
+        raise odd_answer(client.config)
     listed = [_listed(database, each) for each in found]
     own = [each for each in listed if not each.name.startswith("system.") and each.name != TRINOS_OWN]
     return sorted(own, key=lambda each: each.name.encode("utf-8", "surrogateescape")), len(listed) - len(own)

@@ -21,6 +21,9 @@ from hms_mongo.client import Document
 MAX_DEPTH = 8
 """Documents within documents that are looked into; below, a document is its text."""
 
+MAX_FIELDS = 20_000
+"""Fields that are told apart in one sample, at every depth together: a document of 16 MB can name two million."""
+
 T = TypeVar("T")
 Outline: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, "Outline"], ...], "Outline | None"]
 
@@ -41,6 +44,7 @@ class Shape:
         fields: of the documents among them, in the order in which they were met.
         items: of the arrays among them.
         is_deep: there are documents here that were not looked into.
+        is_cut: there are fields here that were not, because the sample had too many.
         declared: types that the validator states.
         description: of the validator.
     """
@@ -49,6 +53,7 @@ class Shape:
     fields: dict[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
     is_deep: bool = False
+    is_cut: bool = False
     declared: frozenset[str] = frozenset()
     description: str = ""
 
@@ -64,6 +69,11 @@ class Shape:
             found = self.fields[name] = Shape()
         return found
 
+    def count(self) -> int:
+        """Return how many fields it tells apart."""
+        inside = sum(each.count() for each in self.fields.values()) + (self.items.count() if self.items else 0)
+        return len(self.fields) + inside
+
     def outline(self) -> Outline:
         """Return what it is without how often, as a value that can be compared and hashed."""
         fields = tuple((name, each.outline()) for name, each in sorted(self.fields.items()))
@@ -73,11 +83,18 @@ class Shape:
 def shape_of(documents: Sequence[Document]) -> Shape:
     """Return the shape of whole documents."""
     shape = Shape()
-    _look_at_documents(shape, documents, depth=0)
+    _look_at_documents(shape, documents, _Room(), depth=0)
     return shape
 
 
-def _look_at_documents(shape: Shape, documents: Sequence[Document], *, depth: int) -> None:
+@dataclass(slots=True)
+class _Room:
+    """How many fields may still be met."""
+
+    left: int = MAX_FIELDS
+
+
+def _look_at_documents(shape: Shape, documents: Sequence[Document], room: _Room, *, depth: int) -> None:
     shape.kinds["object"] += len(documents)
     if depth > MAX_DEPTH:
         shape.is_deep = True
@@ -91,10 +108,15 @@ def _look_at_documents(shape: Shape, documents: Sequence[Document], *, depth: in
             alike[names] = [document]
     for names, members in alike.items():
         for name, values in zip(names, zip(*map(dict.values, members), strict=True), strict=True):
-            _look_at(shape.field(name), values, depth=depth + 1)
+            if name not in shape.fields:
+                if not room.left:
+                    shape.is_cut = True
+                    continue
+                room.left -= 1
+            _look_at(shape.field(name), values, room, depth=depth + 1)
 
 
-def _look_at(shape: Shape, values: Sequence[object], *, depth: int) -> None:
+def _look_at(shape: Shape, values: Sequence[object], room: _Room, *, depth: int) -> None:
     """Look at values of any type."""
     kinds = set(map(type, values))
     by_kind = {kinds.pop(): len(values)} if len(kinds) == 1 else Counter(map(type, values))
@@ -103,7 +125,7 @@ def _look_at(shape: Shape, values: Sequence[object], *, depth: int) -> None:
             shape.kinds[_PLAIN[kind]] += count
     nested = by_kind.keys() - _PLAIN.keys()
     if dict in nested:
-        _look_at_documents(shape, _of_kind(values, dict, by_kind), depth=depth)
+        _look_at_documents(shape, _of_kind(values, dict, by_kind), room, depth=depth)
     if list in nested:
         arrays = _of_kind(values, list, by_kind)
         shape.kinds["array"] += len(arrays)
@@ -111,9 +133,9 @@ def _look_at(shape: Shape, values: Sequence[object], *, depth: int) -> None:
         if depth > MAX_DEPTH:
             shape.is_deep = True
         else:
-            _look_at(shape.items, list(chain.from_iterable(arrays)), depth=depth + 1)
+            _look_at(shape.items, list(chain.from_iterable(arrays)), room, depth=depth + 1)
     if nested - {dict, list}:
-        _look_at_rest(shape, [each for each in values if type(each) in nested - {dict, list}], depth=depth)
+        _look_at_rest(shape, [each for each in values if type(each) in nested - {dict, list}], room, depth=depth)
 
 
 def _of_kind(values: Sequence[object], kind: type[T], by_kind: Mapping[type, int]) -> Sequence[T]:
@@ -123,10 +145,10 @@ def _of_kind(values: Sequence[object], kind: type[T], by_kind: Mapping[type, int
     return [each for each in values if isinstance(each, kind)]
 
 
-def _look_at_rest(shape: Shape, values: Sequence[object], *, depth: int) -> None:
+def _look_at_rest(shape: Shape, values: Sequence[object], room: _Room, *, depth: int) -> None:
     references = [dict(each.as_doc()) for each in values if isinstance(each, DBRef)]
     if references:
-        _look_at_documents(shape, references, depth=depth)
+        _look_at_documents(shape, references, room, depth=depth)
     for each in values:
         if isinstance(each, Binary):
             shape.kinds["uuid" if each.subtype == UUID_SUBTYPE and len(each) == 16 else "binData"] += 1

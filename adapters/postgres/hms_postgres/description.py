@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, ForeignKey, Observation
 from hms_registry.domain.names import Address, quote_identifier
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # as most names are, and asking costs less than quoting
 _RELATION_KINDS = {
     "r": "table",
     "p": "partitioned table",
@@ -61,7 +63,7 @@ class Facts:
     relations: Mapping[int, Relation]
     columns: Mapping[int, Columns]
     queries: Mapping[int, int]
-    primary_keys: Mapping[int, tuple[str, ...]]
+    primary_keys: Mapping[int, list[int]]
     foreign_keys: Mapping[int, list[ForeignKey]]
     partitions: Mapping[int, Partitions]
     unreadable: Mapping[int, list[str]]
@@ -92,7 +94,7 @@ def describe_all(
 
 def _facts(config: PostgresConfig, session: Session, oids: list[int], types: TypeCache) -> Facts:
     relations = {relation.oid: relation for relation in map(Relation._make, session.rows(RELATIONS, oids))}
-    primary, foreign = _keys(config, session.rows(KEYS, oids))
+    primary, foreign = _keys(config, session.rows(KEYS, oids, oids))
     partitioned = [relation.oid for relation in relations.values() if relation.kind == "p"]
     partitions = map(Partitions._make, session.rows(PARTITIONS, partitioned)) if partitioned else ()
     views = [row.oid for row in relations.values() if dataset_kind(row.kind) is DatasetKind.VIEW]
@@ -113,14 +115,17 @@ def _facts(config: PostgresConfig, session: Session, oids: list[int], types: Typ
 
 def _keys(
     config: PostgresConfig, rows: Iterable[tuple[object, ...]]
-) -> tuple[dict[int, tuple[str, ...]], dict[int, list[ForeignKey]]]:
-    """Part primary from foreign keys. Partitions state the same key again and again: it is one."""
-    primary: dict[int, tuple[str, ...]] = {}
+) -> tuple[dict[int, list[int]], dict[int, list[ForeignKey]]]:
+    """Part primary keys, as numbers of columns, from foreign keys. Partitions state the same key again and again: it
+    is one."""
+    primary: dict[int, list[int]] = {}
     foreign: dict[int, dict[ForeignKey, None]] = defaultdict(dict)
     for row in rows:
-        oid, kind, columns, schema, table, targets = cast(tuple[int, str, list[str], str, str, list[str]], row)
-        if kind == "p":
-            primary[oid] = tuple(columns)
+        oid, numbers, columns, schema, table, targets = cast(
+            tuple[int, list[int] | None, list[str], str, str, list[str]], row
+        )
+        if numbers is not None:
+            primary[oid] = numbers
         elif table is not None:
             target = Address(config.source, schema, table)
             key = ForeignKey(columns=tuple(columns), target=target, target_columns=tuple(targets))
@@ -136,11 +141,11 @@ def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts
     return DescribedDataset(
         ref=DatasetRef(address=ref.address, kind=ref.kind, stamp=ref.stamp, locator=str(definition)),
         columns=found.columns,
-        primary_key=facts.primary_keys.get(relation.oid, ()),
+        primary_key=_named(facts.primary_keys.get(relation.oid, ()), found),
         foreign_keys=tuple(facts.foreign_keys.get(relation.oid, ())),
         description=relation.description,
         owner=relation.owner,
-        location=f"{_schema_location(config.location, relation.schema)}/{quote(relation.name, safe='')}",
+        location=f"{_schema_location(config.location, relation.schema)}/{_quoted(relation.name)}",
         is_readable=relation.is_readable,
         observation=_observation(relation, partitions),
         findings=tuple(_findings(relation, facts)),
@@ -151,6 +156,14 @@ def _describe(config: PostgresConfig, ref: DatasetRef, relation: Relation, facts
 @lru_cache(maxsize=1024)
 def _schema_location(database: str, schema: str) -> str:
     return f"{database}#{quote(schema, safe='')}"
+
+
+def _named(numbers: Sequence[int], columns: Columns) -> tuple[str, ...]:
+    return tuple([columns.names[columns.numbers.index(number)] for number in numbers])
+
+
+def _quoted(name: str) -> str:
+    return name if _UNRESERVED.fullmatch(name) else quote(name, safe="")
 
 
 def _observation(relation: Relation, partitions: Partitions | None) -> Observation:

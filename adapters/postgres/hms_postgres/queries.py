@@ -220,34 +220,45 @@ JOIN pg_namespace s ON s.oid = t.typnamespace
 LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 """
 
+# The columns of a primary key by number, as they are known by then; those of foreign keys by name, since a partition
+# may number them otherwise than its root. The oids twice: an index finds the keys of a batch, a join those of
+# partitions.
 KEYS: Final[LiteralString] = """
 WITH RECURSIVE tree (root, member) AS (
-    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[])
+    SELECT c.oid, c.oid FROM pg_class c WHERE c.oid = ANY (%s::oid[]) AND c.relkind = 'p'
     UNION ALL
     SELECT t.root, i.inhrelid
     FROM tree t JOIN pg_inherits i ON i.inhparent = t.member JOIN pg_class c ON c.oid = i.inhrelid
     WHERE c.relispartition
+), keys AS MATERIALIZED (
+    SELECT k.conrelid AS root, k.conrelid, k.contype, k.conname, k.conkey, k.confrelid, k.confkey
+    FROM pg_constraint k
+    WHERE k.conrelid = ANY (%s::oid[]) AND (k.contype = 'p' OR (k.contype = 'f' AND k.conparentid = 0))
+    UNION ALL
+    SELECT t.root, k.conrelid, k.contype, k.conname, k.conkey, k.confrelid, k.confkey
+    FROM tree t JOIN pg_constraint k ON k.conrelid = t.member
+    WHERE t.member <> t.root AND k.contype = 'f' AND k.conparentid = 0
 ), roots (member, root) AS (
-    SELECT c.oid, c.oid FROM pg_class c JOIN pg_constraint k ON k.confrelid = c.oid JOIN tree t ON t.member = k.conrelid
+    SELECT k.confrelid, k.confrelid FROM keys k WHERE k.contype = 'f'
     UNION
     SELECT u.member, i.inhparent
     FROM roots u JOIN pg_inherits i ON i.inhrelid = u.root JOIN pg_class c ON c.oid = u.root
     WHERE c.relispartition
 )
-SELECT t.root::int8, k.contype::text,
-       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.conkey) WITH ORDINALITY AS p (num, at)
-        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
+SELECT k.root::int8, CASE WHEN k.contype = 'p' THEN k.conkey END,
+       CASE WHEN k.contype = 'f' THEN (
+           SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.conkey) WITH ORDINALITY AS p (num, at)
+           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num) END,
        n.nspname, c.relname,
-       (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY AS p (num, at)
-        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num)
-FROM tree t
-JOIN pg_constraint k ON k.conrelid = t.member
+       CASE WHEN k.contype = 'f' THEN (
+           SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY AS p (num, at)
+           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num) END
+FROM keys k
 LEFT JOIN roots u ON u.member = k.confrelid
     AND NOT EXISTS (SELECT FROM pg_class x WHERE x.oid = u.root AND x.relispartition)
 LEFT JOIN pg_class c ON c.oid = u.root
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (k.contype = 'p' AND t.member = t.root) OR (k.contype = 'f' AND k.conparentid = 0)
-ORDER BY t.root, k.contype, k.conname COLLATE "C"
+ORDER BY k.root, k.contype, k.conname COLLATE "C"
 """
 
 PARTITIONS: Final[LiteralString] = """

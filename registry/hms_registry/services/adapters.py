@@ -13,7 +13,7 @@ from typing import Self
 from hms_registry.domain.sources import Source
 from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
 from hms_registry.ports.adapter import Adapter
-from hms_registry.services.secret_references import referred_to, withhold_secrets
+from hms_registry.services.secret_references import referred_to, spelled_secrets, withhold_secrets
 from hms_registry.services.sources_file import opened_url, resolve_secrets
 
 GROUP = "hms_dta.adapters"
@@ -70,6 +70,7 @@ class AdapterFactory:
     sources: Mapping[str, Source]
     environ: Mapping[str, str] = field(repr=False)
     folder: str
+    _secrets: dict[str, dict[str, str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, name: str) -> Adapter:
         """Make the adapter of a source. It connects when it is asked something.
@@ -97,5 +98,9 @@ class AdapterFactory:
 
     def withheld(self, name: str, text: str) -> str:
         """Return *text* that the adapter of a source made, with its settings' secrets as `${NAME}` again."""
-        source = self.sources[name]
-        return withhold_secrets(text, written=[source.url, *source.options.values()], environ=self.environ)
+        secrets = self._secrets.get(name)
+        if secrets is None:  # a crawl asks for every dataset
+            source = self.sources[name]
+            secrets = spelled_secrets([source.url, *source.options.values()], environ=self.environ)
+            self._secrets[name] = secrets
+        return withhold_secrets(text, secrets)

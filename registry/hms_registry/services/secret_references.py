@@ -54,14 +54,23 @@ def resolve_secrets(text: str, environ: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda reference: environ[reference[1]], text)
 
 
-def withhold_secrets(text: str, *, written: Iterable[str], environ: Mapping[str, str]) -> str:
-    """Return *text* with what the references in *written* resolve to put back as references.
+def spelled_secrets(written: Iterable[str], *, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the references in *written* resolve to, as it is and as it stands in a URL, each with its reference.
 
     A value of less than four characters is no secret, and would be found everywhere.
     """
     names = {name for each in written for name in _REFERENCE.findall(each)}
     values = {name: environ[name] for name in names if len(environ.get(name, "")) >= 4}
-    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
-        for spelled in (value, quote(value), quote(value, safe="")):
-            text = text.replace(spelled, f"${{{name}}}")
+    longest_first = sorted(values.items(), key=lambda item: -len(item[1]))
+    return {
+        spelled: f"${{{name}}}"
+        for name, value in longest_first
+        for spelled in (value, quote(value), quote(value, safe=""))
+    }
+
+
+def withhold_secrets(text: str, secrets: Mapping[str, str]) -> str:
+    """Return *text* with each of `spelled_secrets` put back as its reference."""
+    for spelled, reference in secrets.items():
+        text = text.replace(spelled, reference)
     return text

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from types import MappingProxyType
 
 from hms_registry.domain.columns import ARRAY, ArrayStep, Column, ColumnPath, PrivacyTier
@@ -143,7 +145,10 @@ def parse_column(document: list[object]) -> Column:
 
 def column_text(column: Column) -> str:
     """Write a column as a version and a described dataset hold it."""
-    return dump(column_document(column))
+    path, *rest = column_document(column)
+    if len(rest) == 4:
+        return _path_text(path) + _rest_of_column(*rest)
+    return dump([path, *rest])
 
 
 def hashed_column_text(column: Column) -> str:
@@ -151,9 +156,19 @@ def hashed_column_text(column: Column) -> str:
 
     The Arrow type is left out: it is how a scan spells the type, and a new driver may spell it otherwise.
     """
-    return dump(
-        [_path(column.path), column.trino_type, column.native_type, column.is_nullable, column.is_partition_key]
+    return _path_text(_path(column.path)) + _rest_of_column(
+        column.trino_type, column.native_type, column.is_nullable, column.is_partition_key
     )
+
+
+def _path_text(path: object) -> str:
+    return f"[{_quoted(path)}," if isinstance(path, str) else f"[{dump(path)},"
+
+
+@lru_cache(maxsize=4096)
+def _rest_of_column(*rest: object) -> str:
+    """Write all of a column's list but its path: types are few, and columns many."""
+    return dump(rest)[1:]
 
 
 def _object(texts: Mapping[str, str]) -> str:
@@ -166,11 +181,11 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _text(value: str) -> str:
-    return dump(value) if value else ""
+    return _quoted(value) if value else ""
 
 
 def _texts(values: Sequence[str]) -> str:
-    return _list(map(dump, values)) if values else ""
+    return _list(map(_quoted, values)) if values else ""
 
 
 def _foreign_keys(keys: Sequence[ForeignKey]) -> str:
@@ -230,7 +245,7 @@ def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
     Args:
         columns: of each, `column_text`.
     """
-    properties = ",".join([f"{dump(key)}:{dump(value)}" for key, value in sorted(described.properties.items())])
+    properties = _properties(tuple(sorted(described.properties.items())))
     return _object(
         {
             "columns": _list(columns) if columns else "",
@@ -238,14 +253,19 @@ def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
             "findings": _texts(described.findings),
             "foreign_keys": _foreign_keys(described.foreign_keys),
             "format": _text(described.format),
-            "kind": dump(described.ref.kind.value),
+            "kind": _quoted(described.ref.kind.value),
             "location": _text(described.location),
             "owner": _text(described.owner),
             "primary_key": _texts(described.primary_key),
-            "properties": properties and "{" + properties + "}",
+            "properties": properties,
             "unreadable": "" if described.is_readable else "true",
         }
     )
+
+
+@lru_cache(maxsize=256)
+def _properties(items: tuple[tuple[str, str], ...]) -> str:
+    return "{" + ",".join([f"{_quoted(key)}:{_quoted(value)}" for key, value in items]) + "}" if items else ""
 
 
 def parse_described(

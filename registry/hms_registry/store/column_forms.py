@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final, cast
 
 from hms_registry.domain.columns import ArrayStep, Column
@@ -15,45 +14,41 @@ _MOST: Final = 10_000
 
 
 class ColumnForm:
-    """One column, and what is made of it; each is made when it is first asked for."""
+    """One column, and what is made of it.
+
+    Attributes:
+        document: the column in the JSON of a version.
+        hashed: what of it tells one version from the next.
+        facts: what was said of it, without a manifest's word.
+        path: its path as search knows it; so are *tags* and *description*.
+        is_silent: search knows no more of it than its path.
+    """
+
+    __slots__ = ("column", "description", "document", "facts", "hashed", "is_silent", "name", "path", "tags")
 
     def __init__(self, column: Column) -> None:
         self.column = column
         self.name = column.name
+        self.document = column_text(column)
+        self.hashed = hashed_column_text(column)
+        self.facts = _facts(column)
+        self.path = _path(column)
+        self.tags = searchable(" ".join(sorted(column.tags))) if column.tags else ""
+        self.description = searchable(column.description) if column.description else ""
+        self.is_silent = not self.tags and not self.description
 
-    @cached_property
-    def document(self) -> str:
-        """The column in the JSON of a version."""
-        return column_text(self.column)
 
-    @cached_property
-    def hashed(self) -> str:
-        """What of it tells one version from the next."""
-        return hashed_column_text(self.column)
+def _facts(column: Column) -> ColumnFacts:
+    if not column.tags and column.privacy_tier is None and not column.is_declassified:
+        return SILENT
+    return ColumnFacts(tags=column.tags, tier=column.privacy_tier, is_declassified=column.is_declassified)
 
-    @cached_property
-    def facts(self) -> ColumnFacts:
-        """What was said of it, without a manifest's word."""
-        column = self.column
-        if not column.tags and column.privacy_tier is None and not column.is_declassified:
-            return SILENT
-        return ColumnFacts(tags=column.tags, tier=column.privacy_tier, is_declassified=column.is_declassified)
 
-    @cached_property
-    def path(self) -> str:
-        """Its path as search knows it."""
-        segments = self.column.path.segments
-        return searchable(".".join(segment for segment in segments if not isinstance(segment, ArrayStep)))
-
-    @cached_property
-    def tags(self) -> str:
-        """Its tags as search knows them."""
-        return searchable(" ".join(sorted(self.column.tags)))
-
-    @cached_property
-    def description(self) -> str:
-        """Its description as search knows it."""
-        return searchable(self.column.description)
+def _path(column: Column) -> str:
+    segments = column.path.segments
+    if len(segments) == 1:
+        return searchable(column.name)
+    return searchable(".".join(segment for segment in segments if not isinstance(segment, ArrayStep)))
 
 
 class ColumnForms:

@@ -154,7 +154,7 @@ def _emit(session: Session, each: Draft) -> None:
 def _insert(session: Session, drafts: Sequence[Draft]) -> None:
     given = assign_names(session, [each.address for each in drafts])
     names = {each.id: name for each, name in zip(drafts, given, strict=True)}
-    facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms) for each in drafts}
+    facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms, address=each.key) for each in drafts}
     outcomes, others = label_batch(session, facts, mentions=current_mentions(session), are_new=True)
     # One writer at a time, and no dataset is ever deleted: the numbers that follow are free.
     last = session.read(select(func.max(_datasets.c.number))).scalar() or 0
@@ -188,7 +188,7 @@ def _update(session: Session, drafts: Sequence[Draft]) -> None:
     news = [each for each in drafts if each.has_news]
     outcomes: dict[DatasetId, Outcome] = {}
     if news:
-        facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms) for each in news}
+        facts = {each.id: facts_of(each.id, each.merged, each.source, each.forms, address=each.key) for each in news}
         outcomes, others = label_batch(session, facts, mentions=current_mentions(session))
         _follow(session, others, outcomes)
     rows = []

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import delete
@@ -55,6 +56,7 @@ MAX_NAME: Final = 500
 
 _ENTRY = ("dataset_number", "part", "column_class_id", "text")
 _NAME = ("dataset_number", "folded")
+_IS_SILENT, _PATH = attrgetter("is_silent"), attrgetter("path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,10 @@ def _entries(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ..
         if text:
             yield each.number, part.value, None, searchable(text)
     for class_id, forms in _by_class(each):
+        if all(map(_IS_SILENT, forms)):  # as in most tables
+            for text in apart(dict.fromkeys(map(_PATH, forms))):
+                yield each.number, Part.COLUMN.value, class_id, text
+            continue
         for part, found in (
             (Part.COLUMN, [form.path for form in forms]),
             (Part.TAG, [form.tags for form in forms if form.tags]),

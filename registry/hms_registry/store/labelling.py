@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sqlalchemy import bindparam, func, not_, select, update
 
@@ -15,7 +16,7 @@ from hms_registry.store import tables
 from hms_registry.store.classes import Interned, intern_labels
 from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored, labels_of, load_many
-from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, strictest_alone
+from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, labelled_alike, strictest_alone
 from hms_registry.store.lineage import edges_into, labelled_from
 from hms_registry.store.merge import Merged
 from hms_registry.store.session import Session
@@ -23,14 +24,14 @@ from hms_registry.store.session import Session
 _datasets = tables.datasets
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """The labels of one dataset as the tables hold them."""
 
     interned: Interned
     strictest: PrivacyTier | None
 
-    @property
+    @cached_property
     def values(self) -> dict[str, object]:
         """Values for the row of the dataset."""
         return {
@@ -47,17 +48,20 @@ def current_mentions(session: Session) -> frozenset[str]:
     return frozenset() if text is None else frozenset(json.loads(text))
 
 
-def facts_of(dataset_id: DatasetId, merged: Merged, source: Source, forms: Sequence[ColumnForm]) -> Facts:
+def facts_of(
+    dataset_id: DatasetId, merged: Merged, source: Source, forms: Sequence[ColumnForm], *, address: str
+) -> Facts:
     """Gather what labels are made of.
 
     Args:
         forms: of its columns.
+        address: of the dataset, as text.
     """
     described = merged.described
     return Facts(
         id=dataset_id,
         source=source.name,
-        address=str(described.ref.address),
+        address=address,
         registry_id=source.registry_id,
         agency=source.agency,
         owner=merged.owner,
@@ -75,8 +79,9 @@ def facts_of(dataset_id: DatasetId, merged: Merged, source: Source, forms: Seque
 
 def _whole_tier(merged: Merged, source: Source) -> PrivacyTier:
     """Return the tier of a column that nobody labelled and that comes from nothing."""
-    stated = (merged.privacy_tier, source.privacy_tier, PrivacyTier.RESTRICTED)
-    return next(tier for tier in stated if tier is not None)
+    if merged.privacy_tier is not None:
+        return merged.privacy_tier
+    return PrivacyTier.RESTRICTED if source.privacy_tier is None else source.privacy_tier
 
 
 def _column_facts(
@@ -114,7 +119,7 @@ def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
 def facts_of_stored(stored: Stored) -> Facts:
     """Gather what labels are made of from a row."""
     forms = [ColumnForm(column) for column in stored.merged.described.columns]
-    return facts_of(stored.id, stored.merged, stored.status.source, forms)
+    return facts_of(stored.id, stored.merged, stored.status.source, forms, address=stored.row.address)
 
 
 def label_batch(
@@ -129,6 +134,10 @@ def label_batch(
     Returns:
         labels by id, and the rows of those that are not in *batch*: write them with `store_labels`.
     """
+    if are_new:
+        alike = labelled_alike(batch.values(), mentions)
+        if len(alike) < len(batch):
+            return _label_alike(session, alike, mentions=mentions)
     affected = set(batch) if are_new else labelled_from(session, batch) | batch.keys()
     others = load_many(session, affected - batch.keys()) if len(affected) > len(batch) else []
     unknown = _unknown_in(session, {each.source for each in batch.values()} | {each.row.source for each in others})
@@ -151,6 +160,24 @@ def label_batch(
     )
     interned = intern_labels(session, {key: each.labels for key, each in labelled.items()})
     return {key: Outcome(interned[key], each.strictest) for key, each in labelled.items()}, others
+
+
+def _label_alike(
+    session: Session, alike: Sequence[Sequence[Facts]], *, mentions: frozenset[str]
+) -> tuple[dict[DatasetId, Outcome], list[Stored]]:
+    """Label the first of each group of new datasets that are *alike*, and the others as it."""
+    firsts = {each.id: each for each, *_ in alike}
+    outcomes, others = label_batch(session, firsts, mentions=mentions, are_new=True)
+    for first, *rest in alike:
+        of_first = outcomes[first.id]
+        by_width = {len(first.columns): of_first}
+        for each in rest:
+            width = len(each.columns)
+            if width not in by_width:
+                columns = of_first.interned.columns[:1] * width
+                by_width[width] = Outcome(Interned(of_first.interned.class_id, columns), of_first.strictest)
+            outcomes[each.id] = by_width[width]
+    return outcomes, others
 
 
 def _unknown_in(session: Session, sources: Collection[str]) -> dict[DatasetId, str]:

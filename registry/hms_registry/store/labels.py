@@ -9,7 +9,9 @@ all do, has the labels of its own, and needs no walk.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import Final, TypeVar
 
 from hms_registry.domain.columns import PrivacyTier, StorageTier
@@ -69,6 +71,12 @@ class Facts:
     def fallback(self) -> PrivacyTier:
         """The tier where nobody labelled it and it comes from nothing."""
         return PrivacyTier.RESTRICTED if self.default_tier is None else self.default_tier
+
+
+_LABELLED_BY: Final = attrgetter(
+    *(field.name for field in fields(Facts) if field.name not in ("id", "address", "columns", "lost"))
+)
+"""What tells the labels of a dataset with silent columns, that comes from nothing and is not mentioned by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +151,22 @@ def label(
             own = tuple((name, columns[(each, name)]) for name in by_id[each].columns)
             walk.done[each] = replace(walk.done[each], columns=own)
     return {each: Labelled(labels=walk.done[each], strictest=strictest[each]) for each in by_id}
+
+
+def labelled_alike(facts: Iterable[Facts], mentions: frozenset[str]) -> list[list[Facts]]:
+    """Group datasets that come from nothing and that no policy can tell apart: of nearly all, nothing was said but
+    what their source says. Their columns have the same labels as one another, however many there are."""
+    groups: dict[Hashable, list[Facts]] = {}
+    for each in facts:
+        columns = each.columns
+        is_plain = (
+            not (each.lost or each.has_unknown or each.address in mentions)
+            and columns
+            and all(map(is_, columns.values(), repeat(SILENT)))
+            and mentions.isdisjoint(columns)
+        )
+        groups.setdefault(_LABELLED_BY(each) if is_plain else each.id, []).append(each)
+    return list(groups.values())
 
 
 def bare(labels: DatasetLabels) -> DatasetLabels:

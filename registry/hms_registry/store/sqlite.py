@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -30,6 +31,9 @@ from hms_registry.errors import CatalogueCorrupt, CatalogueError, CatalogueUnava
 from hms_registry.store.dialect import Purpose
 
 BUSY_S = 10.0
+
+_MOST_VALUES = 32_000
+"""Values a statement: SQLite takes 32,766 at most, https://www.sqlite.org/limits.html#max_variable_number"""
 
 # Both tokenizers take characters as they are: what a word is, and what is equal to what, is said in `tokens`.
 SEARCH_INDEXES = (
@@ -200,10 +204,15 @@ class Sqlite:
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:
-        """Let the driver repeat one prepared statement."""
-        named, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        # Names of our own tables and columns, never of anybody's data.
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({named}) VALUES ({marks})", list(rows))  # noqa: S608
+        """Insert many rows a statement: the driver lets other threads run while a statement does, and would have to
+        queue for its turn again after every row."""
+        named, marks = ", ".join(columns), f"({', '.join('?' * len(columns))})"
+        at_once = max(1, _MOST_VALUES // len(columns))
+        for start in range(0, len(rows), at_once):
+            taken = rows[start : start + at_once]
+            # Names of our own tables and columns, never of anybody's data.
+            statement = f"INSERT INTO {table.name} ({named}) VALUES {', '.join([marks] * len(taken))}"  # noqa: S608
+            connection.exec_driver_sql(statement, tuple(chain.from_iterable(taken)))
 
     def index(self, connection: Connection, numbers: Sequence[int]) -> None:
         """Read the text of new rows into both indexes."""

@@ -61,6 +61,8 @@ def tokens(text: str) -> list[str]:
     """Split *text* into tokens."""
     if text.isascii():
         words = text.lower().translate(_ASCII).split()
+        if len(text) <= MAX_TOKEN:
+            return words
     else:
         words = [word for word in _folded(bindable(text)).split() if not _is_marks(word)]
     if any(len(word) > MAX_TOKEN for word in words):
