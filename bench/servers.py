@@ -84,7 +84,9 @@ class Servers:
 
     def hive(self) -> HiveDatabase:
         """Make an empty database of Hive that is there until the end."""
-        return self.exits.enter_context(self.metastore.database())
+        made = self.metastore.emptied()
+        self.exits.callback(made.client.close)
+        return made
 
     def database(self, name: str) -> Database:
         """Make an empty database that is there until the end; dropping ten thousand tables would only take time."""
