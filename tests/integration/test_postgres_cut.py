@@ -74,6 +74,7 @@ def test_a_first_crawl_cut_after_any_answer_is_mended_by_the_next(database: Data
         if not was_cut:
             break
         assert cut.state in (CrawlState.FAILED, CrawlState.PARTIAL), answers
+        assert any("source src: " in text for text in (cut.error, *(failure.reason for failure in cut.failures)))
         seen.add(left)
 
     assert seen == set(range(TABLES + 2))  # none of them, one, ... and the view

@@ -83,6 +83,7 @@ def test_a_crawl_cut_after_any_answer_is_mended_by_the_next(
         if not was_cut:
             break
         assert cut.state in (CrawlState.FAILED, CrawlState.PARTIAL)
+        assert any("source lake: " in text for text in (cut.error, *(failure.reason for failure in cut.failures)))
         seen.add(len(left))
 
     assert seen == ({len(OBJECTS)} if was_crawled else set(range(len(OBJECTS))))

@@ -133,7 +133,7 @@ class PostgresServer:
 
 
 def start(folder: Path) -> PostgresServer:
-    """Start a server with its data under *folder*.
+    """Start a server with its data under *folder*, those that an earlier one left there.
 
     Raises:
         ServiceMissing: PostgreSQL is not installed and could not be; the text says how to.
@@ -142,7 +142,8 @@ def start(folder: Path) -> PostgresServer:
     found = programs()
     data, log = folder / "data", folder / "postgres.log"
     prefix = _as_account(folder)
-    _initialise(found, data, folder, prefix)
+    if not data.exists():
+        _initialise(found, data, folder, prefix)
     port = free_port()
     settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **_preloads(found), "port": str(port)}.items()]
     log.touch(mode=0o666)

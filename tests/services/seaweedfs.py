@@ -90,14 +90,7 @@ class SeaweedServer:
 
     def client(self, access_key: str = "admin") -> S3Client:
         """Open a client of an identity."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=SECRET,
-            region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-        )
+        return client_of(self.endpoint, access_key)
 
     @contextmanager
     def bucket(self) -> Iterator[Bucket]:
@@ -120,15 +113,27 @@ class SeaweedServer:
             client.close()
 
 
+def client_of(endpoint: str, access_key: str = "admin") -> S3Client:
+    """Open a client of an identity."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+    )
+
+
 def start(folder: Path) -> SeaweedServer:
-    """Start a server with its data under *folder*.
+    """Start a server with its data under *folder*, those that an earlier one left there.
 
     Raises:
         ServiceMissing: SeaweedFS is not installed; the text says how to install it.
         ServiceFailed: it did not start.
     """
     data, identities = folder / "data", folder / "identities.json"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     identities.write_text(json.dumps({"identities": list(_identities())}))
     s3, master, volume, filer, admin = _ports(5)
     flags = {
