@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogues import catalogue, catalogues
+from catalogues import catalogue, catalogues, memory
 from services.fixtures import (
     bucket,
     kept_bucket,
@@ -27,6 +27,7 @@ __all__ = [
     "catalogue",
     "catalogues",
     "kept_bucket",
+    "memory",
     "mongo_database",
     "mongo_server",
     "odd_mongo",
