@@ -13,6 +13,9 @@ import pytest
 from catalogues import catalogue, catalogues, memory
 from services.fixtures import (
     bucket,
+    hive_database,
+    hive_metastore,
+    hive_server,
     kept_bucket,
     mongo_database,
     mongo_server,
@@ -26,6 +29,9 @@ __all__ = [
     "bucket",
     "catalogue",
     "catalogues",
+    "hive_database",
+    "hive_metastore",
+    "hive_server",
     "kept_bucket",
     "memory",
     "mongo_database",

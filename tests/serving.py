@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,12 +67,12 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(home: Path, *, env: Mapping[str, str] | None = None, more: Sequence[str] = ()) -> Iterator[Server]:
     """Serve a home on a free port until the block ends; SIGTERM then, and SIGKILL if that is not heeded."""
     log_file = home / "server.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [str(HMS_DTA), "--home", str(home), "serve", "--port", "0"],
+            [str(HMS_DTA), "--home", str(home), "serve", "--port", "0", *more],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Generator
 from datetime import datetime
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hms_federation.answer import Answer
 from hms_federation.asking import TRIES, Asking, Planner, policy_moves
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from hms_federation.engine.children import Children
+    from hms_federation.engine.kept_adapters import KeptAdapters
     from hms_federation.engine.sandbox import Sandbox
     from hms_federation.plan import Plan, PlannedScan
 
@@ -160,6 +161,13 @@ def explain(
         raise
 
 
+class _Kept(NamedTuple):
+    """What questions in this process leave for the next one."""
+
+    sandbox: Sandbox
+    adapters: KeptAdapters
+
+
 class SqlService:
     """The two questions over one registry, for bootstrap to put together. Thread-safe."""
 
@@ -189,7 +197,7 @@ class SqlService:
         self._preload = preload
         self._most_children = most_children
         self._children: Children | None = None
-        self._sandbox: Sandbox | None = None
+        self._kept: _Kept | None = None
         self._known = Known()
         self._lock = Lock()
 
@@ -199,13 +207,17 @@ class SqlService:
         """Answer in this process: for whoever sits at this machine. See `ask`."""
         from hms_federation.engine.run import run
 
-        kept = self._kept() if limits is None else None
+        kept = self._keeping()
         return self._ask(
             sql,
             principal=principal,
             cancel=cancel,
             engine=lambda plan, stop: run(
-                plan, open_adapter=self._adapters, limits=limits or Limits(), cancel=stop, kept=kept
+                plan,
+                open_adapter=kept.adapters,
+                limits=limits or Limits(),
+                cancel=stop,
+                kept=kept.sandbox if limits is None else None,
             ),
         )
 
@@ -254,18 +266,20 @@ class SqlService:
         """End every child, and what is kept between questions. Idempotent."""
         with self._lock:
             children, self._children = self._children, None
-            sandbox, self._sandbox = self._sandbox, None
+            kept, self._kept = self._kept, None
         if children is not None:
             children.close()
-        if sandbox is not None:
-            sandbox.close()
+        if kept is not None:
+            kept.adapters.close()
+            kept.sandbox.close()
 
-    def _kept(self) -> Sandbox:
+    def _keeping(self) -> _Kept:
+        from hms_federation.engine.kept_adapters import KeptAdapters
         from hms_federation.engine.sandbox import Sandbox
 
         with self._lock:
-            self._sandbox = self._sandbox or Sandbox(Limits())
-            return self._sandbox
+            self._kept = self._kept or _Kept(Sandbox(Limits()), KeptAdapters(self._adapters))
+            return self._kept
 
     def _ask(self, sql: str, *, principal: Principal, engine: Engine, cancel: Event | None) -> Answer:
         return ask(

@@ -1,4 +1,4 @@
-"""The registry over HTTP, on loopback: health, OpenAPI, and one query under the policy.
+"""The registry over HTTP, on loopback: health, OpenAPI, one query under the policy, and what happens.
 
 Each query runs in a child process of its own. A caller is who their bearer token says; every header that claims
 another identity is ignored. Host and Origin are checked, so that a web page cannot reach a registry on its reader's own
@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from hms_registry import __version__, errors
+from hms_registry.callers import Caller, registry_of
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import AuthenticationFailed, HmsError
+from hms_registry.errors import HmsError
+from hms_registry.event_stream import router
 from hms_registry.gate import Gate
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ _STATUS: tuple[tuple[type[HmsError], int], ...] = (
     (errors.SettingsInvalid, 400),
     (errors.SourceError, 502),
 )
-_bearer = HTTPBearer(auto_error=False, description="A token of `hms-dta token create`.")
 
 
 class Query(BaseModel):
@@ -80,8 +80,12 @@ class Health(BaseModel):
     policy_epoch: int
 
 
-def make_app(registry: Registry) -> FastAPI:
-    """Make the ASGI app over a registry."""
+def make_app(registry: Registry, *, background: AbstractContextManager[object] | None = None) -> FastAPI:
+    """Make the ASGI app over a registry.
+
+    Args:
+        background: entered when the app starts, and left when it stops.
+    """
     app = FastAPI(
         title="HMS-DTA",
         version=__version__,
@@ -90,10 +94,13 @@ def make_app(registry: Registry) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.registry = registry
+    app.state.stopping = asyncio.Event()
+    app.state.background = background or nullcontext()
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _no_route)
+    app.include_router(router)
     app.get("/health", response_model=Health)(health)
     app.post("/dta/query", response_class=StreamingResponse)(query)
     return app
@@ -101,38 +108,20 @@ def make_app(registry: Registry) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """End the queries that still run when the server stops: a thread waits for each of them."""
-    yield
+    """Do what the background has to do; end the queries that still run when the server stops: a thread waits for
+    each of them."""
+    with app.state.background:
+        yield
     await run_in_threadpool(app.state.registry.sql.close)
-
-
-def _registry(request: Request) -> Registry:
-    registry: Registry = request.app.state.registry
-    return registry
-
-
-def _caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Principal:
-    # Of two Authorization headers, which one counts would be for whoever stands between to choose.
-    is_one = credentials is not None and len(request.headers.getlist("authorization")) == 1
-    found = _registry(request).tokens.authenticate(credentials.credentials) if credentials and is_one else None
-    if found is None:
-        raise AuthenticationFailed(
-            "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"
-        )
-    return found
 
 
 def health(request: Request) -> Health:
     """Say whether the catalogue can be read."""
-    with _registry(request).catalogue.unit() as uow:
+    with registry_of(request).catalogue.unit() as uow:
         return Health(epoch=uow.epoch(), policy_epoch=uow.bundles.epoch())
 
 
-async def query(
-    request: Request, question: Query, principal: Annotated[Principal, Depends(_caller)]
-) -> StreamingResponse:
+async def query(request: Request, question: Query, principal: Caller) -> StreamingResponse:
     """Ask one SELECT over registered datasets.
 
     The answer streams; one that breaks after its first byte is cut off without its last chunk, and its JSON or
@@ -143,7 +132,7 @@ async def query(
     left, begun = Event(), asyncio.get_running_loop().create_future()
     watch = asyncio.create_task(_end_when_gone(request, left=left, begun=begun))
     try:
-        asked = partial(_ask, question, registry=_registry(request), principal=principal, left=left)
+        asked = partial(_ask, question, registry=registry_of(request), principal=principal, left=left)
         answer, chunks = await run_in_threadpool(asked)
     except BaseException:
         watch.cancel()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Literal, Self
 
 from hms_registry.errors import PolicyNotPublished, SettingsInvalid
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.tokens import StaticTokens
+    from hms_registry.services.webhooks import Delivered, Webhook
 
 
 def now() -> datetime:
@@ -154,6 +156,38 @@ class Registry:
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
         )
+
+    @cached_property
+    def webhooks(self) -> list[Webhook]:
+        """The receivers of events, as `settings.yml` names them."""
+        from hms_registry.services.webhooks import read_webhooks
+
+        return read_webhooks(self.home) if self.home else []
+
+    def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
+        """Tell one receiver what it was not told yet.
+
+        Args:
+            stop: set it, and what waits to be sent again gives up.
+
+        Raises:
+            NotInstalled, SettingsInvalid, AuthenticationFailed, PolicyNotPublished, CatalogueError
+        """
+        from hms_registry.posting import Poster
+        from hms_registry.services.webhooks import deliver
+
+        done = deliver(
+            webhook,
+            catalogue=self.catalogue,
+            decisions=self.decisions,
+            principal=lambda: self.principal(webhook.who, auth_method="webhook"),
+            send=Poster(environ=self.environ, clock=now, stop=stop),
+            clock=now,
+        )
+        if done.sent:
+            who = self.principal(webhook.who, auth_method="webhook")
+            self.record(principal=who, action="deliver", detail={"webhook": webhook.name, "sent": str(done.sent)})
+        return done
 
     def record(
         self,

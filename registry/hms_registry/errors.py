@@ -20,6 +20,7 @@
     │   └── ScanFailed              a source broke while it was read
     ├── CrawlInProgress             another process holds the lease of that source
     ├── CrawlStopped                a crawl would have taken away too much, and took away nothing
+    ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
     │   └── PolicyNotPublished      no bundle in the catalogue: everything is denied
@@ -165,6 +166,10 @@ class CrawlStopped(HmsError):
     """A crawl would have taken away more of its source than it may."""
 
     exit_code = 10
+
+
+class DeliveryFailed(HmsError):
+    """A webhook's receiver did not take an event; the next pass sends it again."""
 
 
 class PolicyError(HmsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from ipaddress import ip_address
 from socket import socket
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hms_registry.app import make_app
 from hms_registry.errors import SettingsInvalid
+from hms_registry.schedule import Background
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
@@ -22,11 +24,12 @@ _GRACE_S = 3
 class _Server(uvicorn.Server):
     """A server that lets running queries go on for a moment when it is stopped, and then ends them."""
 
-    def __init__(self, registry: Registry, *, host: str, port: int) -> None:
+    def __init__(self, registry: Registry, *, host: str, port: int, crawl_every: timedelta | None) -> None:
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
         wait = 2 * _GRACE_S
-        app = make_app(registry)
+        background = Background(registry, crawl_every=crawl_every)
+        self._app = app = make_app(registry, background=background)
         super().__init__(
             uvicorn.Config(
                 app, host=host, port=port, log_level="info", server_header=False, timeout_graceful_shutdown=wait
@@ -34,6 +37,7 @@ class _Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._app.state.stopping.set()  # a feed of events never ends by itself
         ending = asyncio.create_task(self._end_queries())
         await super().shutdown(sockets)
         ending.cancel()
@@ -43,23 +47,32 @@ class _Server(uvicorn.Server):
         await run_in_threadpool(self._registry.sql.close)
 
 
-def run(registry: Registry, *, host: str, port: int, is_behind_loopback: bool = False) -> None:
-    """Serve until interrupted.
+def run(
+    registry: Registry,
+    *,
+    host: str,
+    port: int,
+    is_behind_loopback: bool = False,
+    crawl_every: timedelta | None = None,
+) -> None:
+    """Serve until interrupted, and tell the webhooks meanwhile.
 
     Args:
+        crawl_every: crawl all sources now, and again after each such span.
         is_behind_loopback: somebody states that only loopback leads here, though *host* is more: in a container, the
             address that its port is published from is not loopback. The gate still asks for a Host that is.
 
     Raises:
-        SettingsInvalid: *host* is not a loopback address.
+        SettingsInvalid: *host* is not a loopback address, or a webhook is described wrongly.
     """
     if not is_behind_loopback and host != "localhost" and not _is_loopback(host):
         raise SettingsInvalid(
             f"{host} is reachable from other machines",
             hint="this release serves loopback only: --host 127.0.0.1, or in a container --behind-loopback",
         )
+    _ = registry.webhooks  # a mistake in them is told before anything listens
     registry.sql.start_children()
-    _Server(registry, host=host, port=port).run()
+    _Server(registry, host=host, port=port, crawl_every=crawl_every).run()
 
 
 def _is_loopback(host: str) -> bool:

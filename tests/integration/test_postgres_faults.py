@@ -262,6 +262,23 @@ def test_a_backend_that_an_operator_ends_fails_the_scan(database: Database) -> N
             reader.read_all()
 
 
+def test_a_kept_connection_that_broke_meanwhile_is_replaced(database: Database) -> None:
+    """One query leaves its connection to the next, which has every row even if the server was restarted in between."""
+    request, url = _big(database, database.url)
+    ours = "FROM pg_stat_activity WHERE application_name = 'hms-dta'"
+    with closing(adapter_of(url)) as adapter:
+        first = adapter.scan(request).open_reader().read_all()
+        assert adapter.rest()
+        (before,) = database.rows(f"SELECT pid {ours}")
+        second = adapter.scan(request).open_reader().read_all()
+        assert database.rows(f"SELECT pid {ours}") == [before]
+
+        database.rows(f"SELECT pg_terminate_backend(pid, 5000) {ours}")
+        third = adapter.scan(request).open_reader().read_all()
+
+    assert first.num_rows == second.num_rows == third.num_rows > 0
+
+
 def test_no_error_tells_the_dsn_or_the_password(database: Database) -> None:
     """Of every way to fail, neither the sentence nor the hint tells any part of the URL's secret."""
     with ExitStack() as stack:

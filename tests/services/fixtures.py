@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services import mongo, postgres, seaweedfs
+from services import hive, mongo, postgres, seaweedfs
 from services import odd_mongo as odd
+from services.hive import HiveMetastore, HiveServer
+from services.hive_tables import HiveDatabase
 from services.mongo import MongoDatabase, MongoServer
 from services.odd_mongo import OddMongo
 from services.postgres import Database, PostgresServer
@@ -94,3 +96,32 @@ def odd_mongo() -> Iterator[OddMongo]:
     """A MongoDB whose documents and answers the test decides, to the byte."""
     with odd.odd_mongo() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hive_metastore(seaweed_server: SeaweedServer) -> Iterator[HiveMetastore]:
+    """One Hive metastore for the session."""
+    with service_folder("metastore") as folder:
+        server = hive.start_metastore(folder, seaweed_server)
+        try:
+            yield server
+        finally:
+            server.running.stop()
+
+
+@pytest.fixture
+def hive_database(hive_metastore: HiveMetastore) -> Iterator[HiveDatabase]:
+    """A new, empty database."""
+    with hive_metastore.database() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def hive_server(hive_metastore: HiveMetastore) -> Iterator[HiveServer]:
+    """One HiveServer2 for the session, over that metastore."""
+    with service_folder("hive") as folder:
+        server = hive.start_server(folder, hive_metastore)
+        try:
+            yield server
+        finally:
+            server.running.stop()

@@ -25,14 +25,14 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Wait for the other test processes: apt lets one work at a time, and refuses the next."""
-    with (cache_folder() / "apt.lock").open("w") as lock:
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Wait for the other test processes: two must not install the same."""
+    with (cache_folder() / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-@_one_at_a_time()
+@one_at_a_time("apt")  # which lets one work at a time, and refuses the next
 def apt_install(*packages: str) -> None:
     """Install Debian packages, where that is allowed.
 

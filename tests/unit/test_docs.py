@@ -20,14 +20,18 @@ from types import ModuleType
 
 import pyarrow as pa
 import pytest
+import yaml
+from typer.main import get_command
 
 from hms_federation.compiler import expressions
 from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
+from hms_registry.cli import app
 from hms_registry.errors import SqlRefused
 from hms_registry.services.manifest import parse_manifest
 from hms_registry.services.settings_file import catalogue_url
 from hms_registry.services.sources_file import read_sources
+from hms_registry.services.webhooks import read_webhooks
 from sql_house import House
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +128,28 @@ def test_the_page_of_sql_has_every_function_and_node() -> None:
 
 def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
-    assert {block.about for block in every("yaml")} <= {"sources", "manifest", "roles", "cases", "settings"}
+    read = {"sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob"}
+    assert {block.about for block in every("yaml")} <= read
+
+
+def test_the_webhooks_that_are_shown_are_read(tmp_path: Path) -> None:
+    """By the reader of settings.yml."""
+    (block,) = every("yaml", "webhooks")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    assert [(each.name, each.who) for each in read_webhooks(tmp_path)] == [("portal", "role:analyst")]
+
+
+def test_the_cronjob_that_is_shown_runs_a_command_and_never_two() -> None:
+    """Its arguments are the command's own, and it does not start a pod beside another."""
+    (block,) = every("yaml", "cronjob")
+    job = yaml.safe_load(block.text)["spec"]
+    (container,) = job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+
+    commands = [command for _, command in load_generator().walk(get_command(app), ())]
+    known = {option for command in commands for each in command.params for option in each.opts}
+    assert {word for word in container["args"] if word.startswith("--")} <= known | {"--home"}
+    assert job["concurrencyPolicy"] == "Forbid"
 
 
 @pytest.mark.parametrize("block", every("yaml", "settings"), ids=lambda block: block.page.name)

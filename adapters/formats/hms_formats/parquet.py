@@ -74,6 +74,19 @@ def _footer_length(tail: bytes, size: int, name: str) -> int:
     return length
 
 
+def _found(physical: pa.Schema, name: str, piece: Piece) -> str | None:
+    """Return what a column is called in the file, None if it is not there."""
+    if not piece.ignores_case:
+        return name if physical.get_field_index(name) >= 0 else None
+    alike = [each for each in physical.names if each.lower() == name.lower()]
+    if len(alike) > 1:
+        raise ScanFailed(
+            f"{piece.name} has two columns whose names differ in case alone: {name}",
+            hint="write it again with distinct names",
+        )
+    return alike[0] if alike else None
+
+
 def read_parquet(
     piece: Piece, columns: Sequence[str], predicate: Sequence[Conjunct], *, batch_rows: int, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
@@ -90,7 +103,7 @@ def read_parquet(
         file.seek(0)
         fragment = ds.ParquetFileFormat().make_fragment(file)  # type: ignore[arg-type] # the stubs know files of Python only
         physical = fragment.physical_schema
-        wanted = {name: ds.field(name) for name in columns if physical.get_field_index(name) >= 0}
+        wanted = {name: ds.field(found) for name in columns if (found := _found(physical, name, piece)) is not None}
         scanner = fragment.scanner(
             columns=wanted,  # type: ignore[arg-type] # a dict says which field exactly, dots and all
             filter=expression(predicate, physical),

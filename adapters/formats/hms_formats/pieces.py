@@ -33,6 +33,7 @@ class Piece:
         look: the same where only a head or a footer is wanted.
         verify: sees, once it is read or could not be, that it is still what was listed; raises what it is instead.
         partitions: values that its folders' names give, decoded; None = NULL.
+        ignores_case: its columns may be spelled in another case than those that are asked for, as in Hive.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Piece:
     look: Callable[[], Look]
     verify: Callable[[ScanFailed | None], None] = lambda _: None
     partitions: tuple[tuple[str, str | None], ...] = ()
+    ignores_case: bool = False
 
     @contextmanager
     def stream(self) -> Iterator[pa.NativeFile]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from hms_formats.dialect import TextOptions
 from hms_formats.filters import matching, split
 from hms_formats.membership import members_of
 from hms_formats.pieces import Piece
@@ -26,19 +27,21 @@ def plan_scan(tree: Tree, request: ScanRequest) -> Scan:
     members = members_of(tree, locator)
     below = locator.path if locator.is_folder else None
     pieces = [piece_of(tree, entry, below=below) for entry in members.files]
+    return plan_pieces(pieces, request, options=tree.text, has_one_schema=not locator.is_folder)
+
+
+def plan_pieces(pieces: Sequence[Piece], request: ScanRequest, *, options: TextOptions, has_one_schema: bool) -> Scan:
+    """Plan the reading of files that are known, but for those whose partitions exclude them.
+
+    Args:
+        has_one_schema: a column that a file lacks means that the dataset has changed; else it is NULL there.
+    """
     exact, residual = split(request.predicate, request.schema)
     kept = [piece for piece in pieces if _may_match(piece, exact, request.schema)]
     limit = request.limit if not residual else None
 
     def open_reader() -> pa.RecordBatchReader:
-        batches = read_pieces(
-            kept,
-            request,
-            exact=exact,
-            limit=limit,
-            options=tree.text,
-            has_one_schema=not locator.is_folder,
-        )
+        batches = read_pieces(kept, request, exact=exact, limit=limit, options=options, has_one_schema=has_one_schema)
         return reader_of(request.schema, batches)
 
     return Scan(

@@ -146,6 +146,10 @@ class PostgresAdapter:
             self._reading = Reading(self._config)
         return self._reading.plan(request)
 
+    def rest(self) -> bool:
+        """Keep the connections that rows were read by; each scan looks at its table by a new one."""
+        return self._reading is None or self._reading.connections.is_idle
+
     def close(self) -> None:
         """Hang up, and end what still reads."""
         self._end_look()

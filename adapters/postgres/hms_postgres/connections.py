@@ -37,8 +37,14 @@ class Connections:
         self._is_closed = False
         weakref.finalize(self, _hang_up_all, self._idle)  # for an adapter that nobody closed
 
-    def take(self, stream: Stream) -> dbapi.Connection:
-        """Give *stream* a connection.
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is being read."""
+        with self._lock:
+            return not self._streams
+
+    def take(self, stream: Stream) -> tuple[dbapi.Connection, bool]:
+        """Give *stream* a connection, and say whether it was used before: then it may have broken meanwhile.
 
         Raises:
             SourceUnreachable, CredentialsRejected
@@ -46,7 +52,19 @@ class Connections:
         with self._lock:
             self._streams.add(stream)
             if self._idle:
-                return self._idle.pop()
+                return self._idle.pop(), True
+        return self._connect(stream), False
+
+    def replace(self, stream: Stream, broken: dbapi.Connection) -> dbapi.Connection:
+        """Give *stream* a new connection for one that broke.
+
+        Raises:
+            SourceUnreachable, CredentialsRejected
+        """
+        _hang_up(broken)
+        return self._connect(stream)
+
+    def _connect(self, stream: Stream) -> dbapi.Connection:
         try:
             return dbapi.connect(_uri(self._config), db_kwargs=_TYPES, autocommit=True)
         except (dbapi.Error, OSError) as error:

@@ -64,6 +64,7 @@ class Stream:
         self._stop = threading.Event()
         self._cursor: dbapi.Cursor | None = None
         self._thread: threading.Thread | None = None
+        self._is_read = False
 
     def start(self) -> None:
         """Connect, and begin to read.
@@ -74,10 +75,10 @@ class Stream:
         """
         if self._cancel is not None and self._cancel.is_set():
             raise cancelled(self._what)
-        connection = self._connections.take(self)
+        connection, is_used = self._connections.take(self)
         self._cursor = connection.cursor()
         pump = threading.Thread(
-            target=self._pump, args=[connection, self._cursor], name="hms-dta-postgres", daemon=True
+            target=self._pump, args=[connection, self._cursor, is_used], name="hms-dta-postgres", daemon=True
         )
         self._thread = pump
         pump.start()
@@ -102,22 +103,29 @@ class Stream:
 
     def close(self) -> None:
         """Cancel what still runs on the server, and let go. Idempotent; a thread that does not end is left behind."""
-        self._stop.set()
-        thread, cursor = self._thread, self._cursor
-        self._thread = None
-        if thread is None or cursor is None or thread is threading.current_thread():
+        is_read = self._is_read  # then all that is left is to say goodbye, so that the connection can be used again
+        if not is_read:
+            self._stop.set()
+        thread, self._thread = self._thread, None
+        if thread is None or thread is threading.current_thread():
             return
         gives_up_at = time.monotonic() + _ENDING_S
         while thread.is_alive() and time.monotonic() < gives_up_at:
             # Again and again: a cancel that comes before the statement does is forgotten.
             with suppress(*_DRIVER):
-                cursor.adbc_cancel()
+                if self._cursor is not None and not is_read:
+                    self._cursor.adbc_cancel()
             thread.join(_TICK_S)
+        self._stop.set()
 
-    def _pump(self, connection: dbapi.Connection, cursor: dbapi.Cursor) -> None:
+    def _pump(self, connection: dbapi.Connection, cursor: dbapi.Cursor, is_used: bool) -> None:  # a thread's
         """Read to the end, and clean up: the only one who touches cursor and connection, but for a cancel."""
         is_sound = False
         try:
+            if is_used and not _still_lives(cursor) and not self._stop.is_set():
+                cursor.close()
+                connection = self._connections.replace(self, connection)
+                self._cursor = cursor = connection.cursor()
             self._begin(cursor)
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)})
             if not self._stop.is_set():
@@ -126,7 +134,7 @@ class Stream:
             if not self._stop.is_set():
                 cursor.executescript("COMMIT")
                 is_sound = True
-        except ScanFailed as error:
+        except HmsError as error:
             self._put(error)
         except _DRIVER as error:
             self._put(scan_failed(self._what, error))
@@ -159,6 +167,7 @@ class Stream:
             for batch in reader:
                 if not self._put(batch):
                     return
+            self._is_read = True
             self._put(None)
         finally:
             with suppress(*_DRIVER):
@@ -172,6 +181,15 @@ class Stream:
                 continue
             return True
         return False
+
+
+def _still_lives(cursor: dbapi.Cursor) -> bool:
+    """Ask nothing: a server that was restarted, or a network that forgot us, does not tell before it is asked."""
+    try:
+        cursor.executescript("SELECT")
+    except _DRIVER:
+        return False
+    return True
 
 
 __all__ = ["ScanFailed", "Stream"]

@@ -94,6 +94,10 @@ class S3Adapter:
             return plan_scan(PinnedBucket(self._config, self.client, Pin.parse(request.pin)), request)
         return plan_scan(ReadBucket(self._config, self.client, deadline_s=request.deadline_s), request)
 
+    def rest(self) -> bool:
+        """Keep the client, which takes longer to make than most answers; each scan lists anew."""
+        return True
+
     def manifests(self, scope: Scope) -> Iterator[ManifestText | Failure]:
         """Yield the manifests that lie beside the data."""
         tree = self._bucket.within(scope.deadline_s)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from hms_federation.answer import Answer
 from hms_federation.engine import failures
+from hms_federation.engine.kept_adapters import KeptAdapters
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.relations import Relation
 from hms_federation.engine.sandbox import Sandbox, make
@@ -30,7 +31,7 @@ _WATCH_S = 0.05
 def run(
     plan: Plan,
     *,
-    open_adapter: OpenAdapter,
+    open_adapter: OpenAdapter | KeptAdapters,
     limits: Limits,
     cancel: Event | None = None,
     spill_to: Path | None = None,
@@ -42,6 +43,7 @@ def run(
     keeps them, which is not to the letter: see `Limits`, and `children` for a process that is held to them.
 
     Args:
+        open_adapter: opens adapters for this query alone, or keeps them for later ones.
         cancel: set it from any thread to end the query; the sources are let go of.
         spill_to: a private directory, made when needed, that the caller removes; None = one that is removed here.
         kept: a sandbox under the same limits that outlives the query; None = one of its own, which takes longer.
@@ -79,7 +81,7 @@ def asked(plan: Plan, *, open_adapter: OpenAdapter, limits: Limits) -> tuple[tup
 def _batches(
     plan: Plan,
     *,
-    open_adapter: OpenAdapter,
+    open_adapter: OpenAdapter | KeptAdapters,
     limits: Limits,
     cancel: Event,
     stop: Event,
@@ -98,6 +100,7 @@ def _batches(
             # Closing the result waits for its scans: they have to be told first, or they run to their end.
             stack.callback(stop.set)
             yield from reader
+            scanning.is_whole = True
         except HmsError:
             reason = watch.reason()
             if reason is not None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from threading import Event
 
 import duckdb
 import pyarrow as pa
 
+from hms_federation.engine.kept_adapters import KeptAdapters
 from hms_federation.engine.key_lists import Keys
 from hms_federation.engine.relations import Relation
 from hms_federation.plan import Plan, PlannedScan
 from hms_registry.domain.predicates import Conjunct
-from hms_registry.errors import HmsError, ScanFailed
+from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import Adapter, Scan, ScanRequest, Scans
 
 OpenAdapter = Callable[[str], Adapter]
@@ -24,10 +25,17 @@ BATCH_ROWS = 65_536
 
 
 class Scanning:
-    """The sources of one query. What it opens is closed with the stack."""
+    """The sources of one query. What it opens is let go of with the stack; *is_whole*: set when all was read."""
 
-    def __init__(self, open_adapter: OpenAdapter, *, stack: ExitStack, stop: Event, timeout_s: float) -> None:
-        self._open_adapter = open_adapter
+    def __init__(
+        self, open_adapter: OpenAdapter | KeptAdapters, *, stack: ExitStack, stop: Event, timeout_s: float
+    ) -> None:
+        self.is_whole = False
+        self._kept = (
+            open_adapter
+            if isinstance(open_adapter, KeptAdapters)
+            else stack.enter_context(closing(KeptAdapters(open_adapter)))
+        )
         self._stack = stack
         self._stop = stop
         self._deadline = time.monotonic() + timeout_s
@@ -52,8 +60,8 @@ class Scanning:
         """Plan one scan with its adapter; nothing is read yet."""
         adapter = self._adapters.get(planned.source)
         if adapter is None:
-            adapter = self._adapters[planned.source] = self._open_adapter(planned.source)
-            self._stack.enter_context(_let_go_of(adapter))
+            adapter = self._adapters[planned.source] = self._kept.take(planned.source)
+            self._stack.callback(self._let_go_of, planned.source, adapter)
         if not isinstance(adapter, Scans):
             raise ScanFailed(
                 f"source {planned.source} cannot be queried: its adapter {adapter.kind} only describes",
@@ -72,6 +80,9 @@ class Scanning:
         )
         return adapter.scan(request)
 
+    def _let_go_of(self, source: str, adapter: Adapter) -> None:
+        self._kept.give_back(source, adapter, is_sound=self.is_whole)
+
     def _relation(self, planned: PlannedScan, keys: Keys, connection: duckdb.DuckDBPyConnection) -> Relation:
         relation = self.relations.get(planned.relation)
         if relation is None:
@@ -85,13 +96,3 @@ class Scanning:
 
 def _nothing(planned: PlannedScan) -> Scan:
     return Scan(open_reader=lambda: pa.RecordBatchReader.from_batches(planned.schema, []))
-
-
-@contextmanager
-def _let_go_of(adapter: Adapter) -> Iterator[None]:
-    """Close an adapter; that it could not say goodbye does not spoil the answer."""
-    try:
-        yield
-    finally:
-        with suppress(HmsError):
-            adapter.close()

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not found; 5 a source failed;
 6 a crawl is under way; 7 policy; 8 query; 9 catalogue; 10 done, and it tells of something to act on
-(a crawl with failures, a source that is not ready, a failed policy test, a policy diff in which somebody gains).
+(a crawl with failures, a source that is not ready, a webhook that failed, a failed policy test, a policy diff in which
+somebody gains).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from hms_registry.cli import catalogue, checking, crawling, policy, querying, serving
+from hms_registry.cli import catalogue, checking, crawling, feeding, policy, querying, serving
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
 
@@ -40,7 +41,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, querying, policy, serving):
+for module in (crawling, checking, catalogue, feeding, querying, policy, serving):
     module.add_to(app)
 
 

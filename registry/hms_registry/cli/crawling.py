@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_registry.cli.output import print_json, print_lines
+from hms_registry.cli.output import print_error, print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
-from hms_registry.errors import SettingsInvalid
+from hms_registry.errors import HmsError, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_crawler.report import Report
@@ -50,12 +50,22 @@ def crawl(
     failures: Annotated[
         bool, typer.Option("--failures", help="Crawl nothing: show how the last runs ended, and what failed.")
     ] = False,
+    every: Annotated[str | None, typer.Option(metavar="SPAN", help="Again and again, e.g. 15m, until Ctrl-C.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look into the sources and register what is there. Exits with 10 if anything failed or does not balance."""
     from hms_crawler import crawl_all, crawl_removed, last_reports, removed_sources
     from hms_registry.bootstrap import now
 
+    if every is not None:
+        if accept_removals or failures:
+            raise SettingsInvalid(
+                "--every goes with neither --accept-removals nor --failures", hint="say them once, by hand"
+            )
+        from hms_registry.schedule import interval, repeat
+
+        repeat(lambda: _crawl_again(context, sources, as_json), span=interval(every))
+        return
     if accept_removals and not sources:
         raise SettingsInvalid(
             "--accept-removals is for sources that are named", hint="hms-dta crawl SOURCE --accept-removals"
@@ -92,6 +102,16 @@ def _tell(reports: list[Report], *, as_json: bool) -> None:
     _print_reports(reports, as_json=as_json)
     if not all(report.is_ok for report in reports):
         raise typer.Exit(NEWS)
+
+
+def _crawl_again(context: typer.Context, sources: list[str] | None, as_json: bool) -> None:
+    """Crawl once of many times: what goes wrong is told, and the next time may go well."""
+    try:
+        crawl(context, sources, as_json=as_json)
+    except HmsError as error:
+        print_error(error, as_json=as_json)
+    except typer.Exit:
+        pass
 
 
 @contextmanager

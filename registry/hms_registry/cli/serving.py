@@ -30,12 +30,15 @@ def serve(
         bool,
         typer.Option("--behind-loopback", help="In a container whose port is published on 127.0.0.1: any --host goes."),
     ] = False,
+    crawl_every: Annotated[str | None, typer.Option(metavar="SPAN", help="Crawl on a schedule, e.g. 15m.")] = None,
 ) -> None:
-    """Serve the registry over HTTP: health, OpenAPI at /docs, POST /dta/query with a bearer token."""
+    """Serve health, OpenAPI at /docs, with a bearer token POST /dta/query and GET /dta/events; tell the webhooks."""
+    from hms_registry.schedule import interval
     from hms_registry.server import run
 
+    span = interval(crawl_every) if crawl_every else None
     with home_of(context).registry() as registry:
-        run(registry, host=host, port=port, is_behind_loopback=is_behind_loopback)
+        run(registry, host=host, port=port, is_behind_loopback=is_behind_loopback, crawl_every=span)
 
 
 @token.command()

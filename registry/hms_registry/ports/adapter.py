@@ -155,6 +155,15 @@ class Scans(Protocol):
         ...
 
 
+@runtime_checkable
+class Rests(Protocol):
+    """It may be kept when a query is over, and answers the next one as a new one would, whatever happened meanwhile."""
+
+    def rest(self) -> bool:
+        """Let go of what the next query will not need; False = it is not fit for another."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewDefinition:
     """The SQL of a view; the lineage service parses it, adapters do not.

@@ -335,8 +335,12 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A change, in commit order. *kind*: `DatasetRegistered`, `SchemaChanged`, `DatasetGone`, `DatasetReturned`,
-    `DatasetChanged`, `PolicyPublished`, see docs/events.md. *at*: None if it was written before times were kept."""
+    """A change, in commit order.
+
+    Attributes:
+        kind: one of those that docs/events.md tells.
+        at: None if it was written before times were kept.
+    """
 
     epoch: int
     sequence: int

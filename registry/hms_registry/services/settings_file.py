@@ -1,10 +1,11 @@
-"""settings.yml: what of a registry itself is not as it is by default; today, where its catalogue lies.
+"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
       password_file: /run/secrets/catalogue                          # in place of the reference
 
-The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's.
+The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
+`webhooks` is told in `services.webhooks`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def catalogue_url(home: Path, environ: Mapping[str, str]) -> str:
     """
     if environ.get(VARIABLE):
         return absolute_url(environ[VARIABLE], folder=home)
-    stated = _stated(home / "settings.yml")
+    stated = _stated(home)
     if stated is None:
         return f"sqlite:///{home}/.hms-dta/catalogue.db"
     url = stated.required("url", hint=_HINT)
@@ -43,12 +44,23 @@ def catalogue_url(home: Path, environ: Mapping[str, str]) -> str:
     return absolute_url(_with_password(resolve_secrets(url, environ), stated, home=home), folder=home)
 
 
-def _stated(path: Path) -> Fields | None:
+def read_settings(home: Path) -> Fields | None:
+    """Read the settings of a home folder; None if it has none.
+
+    Raises:
+        SettingsInvalid
+    """
+    path = home / "settings.yml"
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue",))
-    fields = top.fields("catalogue", hint=_HINT)
+    top.only(("catalogue", "webhooks"))
+    return top
+
+
+def _stated(home: Path) -> Fields | None:
+    top = read_settings(home)
+    fields = None if top is None else top.fields("catalogue", hint=_HINT)
     if fields is not None:
         fields.only(("url", "password_file"))
     return fields

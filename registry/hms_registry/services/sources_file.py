@@ -34,7 +34,13 @@ _FIELDS = (
 __all__ = ["absolute_url", "opened_url", "read_sources", "resolve_secrets"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_KIND_OF_SCHEME = {"file": "files", "mongodb": "mongo", "mongodb+srv": "mongo", "postgresql": "postgres"}
+_KIND_OF_SCHEME = {
+    "file": "files",
+    "mongodb": "mongo",
+    "mongodb+srv": "mongo",
+    "postgresql": "postgres",
+    "thrift": "hive",
+}
 _FRACTION = re.compile(r"0?\.[0-9]+|[01](\.0+)?")
 _LOCAL = frozenset({"file", "files", "sqlite"})
 _URL_HINT = "say where the store is, e.g. url: sqlite:///cdc.db"

@@ -136,6 +136,7 @@ class SqlCrawls:
         mine = update(_sources).where(_sources.c.name == source)
         if is_stale != row.is_stale:  # readers see it, so it moves the epoch
             self._session.touch([source])
+            self._session.emit("SourceUnreachable" if is_stale else "SourceReachable", None, source=source)
             self._session.write(mine.values(is_stale=is_stale, stamp=kept))
         elif kept != row.stamp:
             self._session.write_quietly(mine.values(stamp=kept))
