@@ -19,7 +19,7 @@ from hms_registry.errors import ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import ScanRequest, Scope
 from services.hive_tables import HiveDatabase
 from services.seaweedfs import Bucket
-from services.tcp_proxy import Fault, tcp_proxy
+from services.tcp_proxy import Fault, silent_server, tcp_proxy
 
 
 @pytest.fixture
@@ -213,3 +213,15 @@ def test_files_on_s3_are_read_where_they_lie(hive_database: HiveDatabase, bucket
     assert described.location == f"s3://{bucket.name}/raw/trips"
     assert scan.open_reader().read_all().to_pylist() == [{"id": 1}, {"id": 2}]
     adapter.close()
+
+
+@pytest.mark.parametrize("scheme", ["thrift", "hive"])
+def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
+    """A call has an end: the metastore's and HiveServer2's alike."""
+    with silent_server() as port:
+        adapter = adapter_of(f"{scheme}://127.0.0.1:{port}/", call_timeout_s="1")
+
+        with pytest.raises(SourceUnreachable, match="did not answer in time"):
+            adapter.check()
+
+        adapter.close()
