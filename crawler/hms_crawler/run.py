@@ -17,17 +17,18 @@ from hms_crawler.edges import EdgePass
 from hms_crawler.ending import end, end_unchanged
 from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
-from hms_crawler.listing import Listing
+from hms_crawler.listing import Listing, identities
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
 from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlStopped, CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
-from hms_registry.ports.catalogue import Catalogue, Registered
+from hms_registry.ports.catalogue import Catalogue, Known, Registered
 
 BATCH = 500
 
@@ -78,12 +79,31 @@ class Run:
         self.progress(self.listing.balance)
 
     def _wanted(self) -> Iterator[DatasetRef]:
-        for item in guarded(self.adapter.discover(self.scope)):
-            ref = self.listing.take(item)
-            if isinstance(item, DatasetRef):
-                self.edges.see(item)
-            if ref is not None:
-                yield ref
+        broke: SourceError | None = None
+        try:
+            for item in guarded(self.adapter.discover(self.scope)):
+                ref = self.listing.take(item)
+                if isinstance(item, DatasetRef):
+                    self.edges.see(item)
+                if ref is not None:
+                    yield ref
+        except SourceError as error:
+            broke = error
+        for former, ref in self.listing.held:
+            if (known := self.listing.take_renamed(former)) is not None:
+                self._rename(known, former, ref.address)
+            yield ref
+        if broke is not None:
+            raise broke
+
+    def _rename(self, known: Known, former: Address, address: Address) -> None:
+        """Let a dataset keep its id; where its new address has a past of its own, that counts, and it is gone."""
+        with self.catalogue.unit(writes=True) as uow:
+            self.lease.hold(uow)
+            if uow.renames.rename(known.dataset_id, address):
+                uow.commit()
+                return
+        self.listing.known[former] = known
 
     def _describe_batch(self, refs: Sequence[DatasetRef]) -> list[DescribedDataset]:
         described = []
@@ -227,7 +247,7 @@ def crawl(
             catalogue=catalogue,
             progress=progress,
             lease=lease,
-            listing=Listing(known=known, scope=scope, balance=Balance()),
+            listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
             scope=scope,
             withheld=withheld,
             accepts_removals=accepts_removals,
