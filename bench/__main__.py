@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, joins, lists, mongo, postgres, s3, starts
+from bench import crawls, federated, hive, joins, lists, mongo, postgres, s3, starts
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -32,6 +32,7 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "s3-again": s3.unchanged,
     "mongo-first": mongo.first_crawl,
     "mongo-large": mongo.large,
+    "hive-first": hive.first_crawl,
     "store-join": federated.join,
     "pushdown": federated.pushdown,
 }

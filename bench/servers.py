@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
-from services import mongo, postgres, seaweedfs
+from services import hive, mongo, postgres, seaweedfs
 from services.fixtures import service_folder
+from services.hive import HiveMetastore
+from services.hive_tables import HiveDatabase
 from services.mongo import MongoDatabase, MongoServer
 from services.postgres import Database, PostgresServer
 from services.running import ServiceMissing
@@ -71,6 +73,20 @@ class Servers:
         server = mongo.start(folder)
         self.exits.callback(server.stop)
         return server
+
+    @cached_property
+    def metastore(self) -> HiveMetastore:
+        """A Hive metastore, without HiveServer2."""
+        folder = self.exits.enter_context(service_folder("bench-metastore"))
+        server = hive.start_metastore(folder, self.s3)
+        self.exits.callback(server.running.stop)
+        return server
+
+    def hive(self) -> HiveDatabase:
+        """Make an empty database of Hive that is there until the end."""
+        made = self.metastore.emptied()
+        self.exits.callback(made.client.close)
+        return made
 
     def database(self, name: str) -> Database:
         """Make an empty database that is there until the end; dropping ten thousand tables would only take time."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hms_hive import HiveAdapter
-from hms_registry.ports.adapter import Adapter
+from hms_registry.domain.datasets import DescribedDataset
+from hms_registry.domain.names import Address
+from hms_registry.ports.adapter import Adapter, ScanRequest
 from hms_registry.testing import ODD_NAMES, SAMPLE_ROWS, SAMPLE_SCHEMA, AdapterContract
 from services.hive import HiveServer
 from services.hive_tables import HiveDatabase
@@ -108,3 +112,33 @@ class TestServerAlone(_Hive):
 
     def options(self) -> Mapping[str, str]:
         return {"connect_timeout_s": "2"}
+
+    def test_values_of_every_type_arrive_exactly(self, folder: Path) -> None:
+        """What Hive prints is parsed exactly, NULL and nested values too, by way of text that only it can read."""
+        place = self.database.folder / "types"
+        place.mkdir()
+        row = "1.50|2024-02-29|2024-02-29 10:11:12.123456|x\\|y|a,b|k:1|true|3.5\n\\N|\\N|\\N|\\N|\\N|\\N|\\N|\\N\n"
+        (place / "data").write_text(row)
+        columns = {
+            "d": "decimal(12,2)", "day": "date", "at": "timestamp", "s": "varchar(5)", "l": "array<string>",
+            "m": "map<string,int>", "b": "boolean", "f": "float",
+        }  # fmt: skip
+        form = {"field.delim": "|", "collection.delim": ",", "mapkey.delim": ":", "escape.delim": "\\"}
+        self.database.add("types", columns, location=place.as_uri(), stored_as="text", serde=form)
+        adapter = self.open(self.url(folder))
+        ref = self.refs(adapter)[Address("src", self.database.name, "types")]
+        (described,) = adapter.describe([ref])
+        assert isinstance(described, DescribedDataset)
+        kinds = (
+            pa.decimal128(12, 2), pa.date32(), pa.timestamp("us"), pa.string(), pa.list_(pa.string()),
+            pa.map_(pa.string(), pa.int32()), pa.bool_(), pa.float32(),
+        )  # fmt: skip
+        schema = pa.schema(list(zip(columns, kinds, strict=True)))
+
+        rows = self.read(self.scan(adapter, ScanRequest(ref=described.ref, columns=tuple(columns), schema=schema)))
+
+        adapter.close()
+        assert [column.arrow_type for column in described.columns] == [str(kind) for kind in kinds]
+        moment = datetime(2024, 2, 29, 10, 11, 12, 123456)
+        first = [Decimal("1.50"), date(2024, 2, 29), moment, "x|y", ["a", "b"], [("k", 1)], True, 3.5]
+        assert [list(row.values()) for row in rows] == [first, [None] * 8]

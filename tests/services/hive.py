@@ -57,21 +57,25 @@ class HiveMetastore:
     endpoint: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    @contextmanager
-    def database(self) -> Iterator[HiveDatabase]:
-        """Give a new, empty database; it is removed at the end with all that is in it."""
+    def emptied(self) -> HiveDatabase:
+        """Make a new, empty database, and leave it: to drop a thousand tables takes minutes."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         place = self.folder / "warehouse" / name
         place.mkdir(parents=True)
-        client = open_client(self.port)
-        made = HiveDatabase(name=name, folder=place, port=self.port, client=client)
+        made = HiveDatabase(name=name, folder=place, port=self.port, client=open_client(self.port))
         made.create()
+        return made
+
+    @contextmanager
+    def database(self) -> Iterator[HiveDatabase]:
+        """Give a new, empty database; it is removed at the end with all that is in it."""
+        made = self.emptied()
         try:
             yield made
         finally:
             made.remove()
-            client.close()
-            shutil.rmtree(place, ignore_errors=True)
+            made.client.close()
+            shutil.rmtree(made.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from hms_registry.domain.crawls import Discovery, Failure
-from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct
 
@@ -233,6 +233,15 @@ class ManifestText:
     name: str
     text: str
     ref: DatasetRef | None
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """Its schemas are read off samples, and what an earlier sample showed counts as well."""
+
+    def remember(self, registered: Sequence[Dataset]) -> None:
+        """Be told, before `describe`, what is registered of datasets that are described anew."""
+        ...
 
 
 @runtime_checkable
