@@ -17,9 +17,10 @@ from hms_crawler.edges import EdgePass
 from hms_crawler.ending import end, end_unchanged
 from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
-from hms_crawler.listing import Listing
+from hms_crawler.listing import Listing, identities
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
+from hms_crawler.renames import held_back
 from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
@@ -84,15 +85,22 @@ class Run:
         self.progress(self.listing.balance)
 
     def _wanted(self) -> Iterator[DatasetRef]:
-        for item in guarded(self.adapter.discover(self.scope)):
-            known = self.listing.known.get(item.address) if isinstance(item, DatasetRef) else None
-            ref = self.listing.take(item)
-            if isinstance(item, DatasetRef):
-                self.edges.see(item)
-            if ref is not None:
-                if known is not None:
-                    self.earlier.append(known.dataset_id)
-                yield ref
+        broke: SourceError | None = None
+        try:
+            for item in guarded(self.adapter.discover(self.scope)):
+                known = self.listing.known.get(item.address) if isinstance(item, DatasetRef) else None
+                ref = self.listing.take(item)
+                if isinstance(item, DatasetRef):
+                    self.edges.see(item)
+                if ref is not None:
+                    if known is not None:
+                        self.earlier.append(known.dataset_id)
+                    yield ref
+        except SourceError as error:
+            broke = error
+        yield from held_back(self.listing, lease=self.lease)
+        if broke is not None:
+            raise broke
 
     def _remind(self, adapter: Remembers) -> None:
         """Tell the adapter what is registered of those of a batch that were there before."""
@@ -241,7 +249,7 @@ def crawl(
             catalogue=catalogue,
             progress=progress,
             lease=lease,
-            listing=Listing(known=known, scope=scope, balance=Balance()),
+            listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
             scope=scope,
             withheld=withheld,
             accepts_removals=accepts_removals,

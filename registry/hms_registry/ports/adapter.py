@@ -264,3 +264,13 @@ class Locates(Protocol):
             SourceUnreachable, CredentialsRejected: as `check`.
         """
         ...
+
+
+@runtime_checkable
+class TellsIdentity(Protocol):
+    """Knows a dataset again under another name."""
+
+    def identity(self, stamp: Stamp) -> str | None:
+        """Return what in a dataset's stamp stays when its store renames it, and is nobody else's; None = it holds
+        nothing of the kind."""
+        ...
