@@ -76,3 +76,10 @@ def catalogue(catalogues: Catalogues) -> Iterator[Catalogue]:
     """An empty catalogue, on each database in turn."""
     with catalogues.empty() as opened:
         yield opened
+
+
+@pytest.fixture
+def memory() -> Iterator[Catalogue]:
+    """An empty catalogue in memory, for what does not lie with the database."""
+    with Catalogues().empty() as opened:
+        yield opened

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogues import catalogue, catalogues
+from catalogues import catalogue, catalogues, memory
 from services.fixtures import (
     bucket,
     hive_database,
@@ -33,6 +33,7 @@ __all__ = [
     "hive_metastore",
     "hive_server",
     "kept_bucket",
+    "memory",
     "mongo_database",
     "mongo_server",
     "odd_mongo",

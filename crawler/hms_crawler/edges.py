@@ -61,7 +61,7 @@ class EdgePass:
         """Say of views that are new or changed that their origin is unknown, until `write` has read their SQL.
 
         It may never come to that: the run is killed, the source breaks, somebody has locked the view's tables. What
-        a view shows is as strict as anything in its source until then.
+        a view shows is as strict as anything in its source until then. What is a view no more comes from nothing.
         """
         sets = []
         for each, registered in described:
@@ -71,6 +71,8 @@ class EdgePass:
                     end.edge for end in ends if (end.edge.downstream, end.edge.origin) == (registered.dataset_id, VIEW)
                 ]
                 sets.append(EdgeSet(downstream=registered.dataset_id, origin=VIEW, edges=mine, has_unknown=True))
+            elif registered.outcome == "changed":
+                sets.append(EdgeSet(downstream=registered.dataset_id, origin=VIEW, edges=()))
         uow.edges.replace_all(sets)
 
     def write(self, adapter: Adapter, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from hms_crawler.guard import guarded
 from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Failure
-from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState
+from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, Stamp
 from hms_registry.domain.names import MAX_BYTES, Address, is_held
-from hms_registry.ports.adapter import Scope
+from hms_registry.ports.adapter import Adapter, Scope, TellsIdentity
 from hms_registry.ports.catalogue import Known
 
 _SHOWN = 200
@@ -21,6 +22,9 @@ class Listing:
     Attributes:
         known: what is registered of the source and was not listed yet: what is listed is taken out.
         registered: how many of them were not gone when the run began.
+        identity: what in a stamp stays when a store renames, see `ports.adapter.TellsIdentity`.
+        held: what is new and may be a renamed one, with the address that had its identity: whether it is, is known
+            when everything was listed.
     """
 
     known: dict[Address, Known]
@@ -28,8 +32,11 @@ class Listing:
     balance: Balance
     failures: list[Failure] = field(default_factory=list)
     returned: list[DatasetId] = field(default_factory=list)
+    identity: Callable[[Stamp], str | None] = lambda _stamp: None
+    held: list[tuple[Address, DatasetRef]] = field(default_factory=list)
     _seen: set[Address] = field(default_factory=set)
     _containers: dict[str, ContainerListed] = field(default_factory=dict)
+    _by_identity: dict[str, Address] | None = None
     registered: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +74,9 @@ class Listing:
 
     def _compare(self, ref: DatasetRef) -> DatasetRef | None:
         known = self.known.pop(ref.address, None)
+        if known is None and (former := self._former(ref)) is not None:
+            self.held.append((former, ref))
+            return None
         if known is None or ref.stamp is None or known.stamp != ref.stamp:
             return ref
         if known.state is DatasetState.PRESENT:
@@ -75,6 +85,28 @@ class Listing:
             self.returned.append(known.dataset_id)
             self.balance.changed += 1
         return None
+
+    def _former(self, ref: DatasetRef) -> Address | None:
+        """Return the address, not listed so far, of what has the identity of something new."""
+        mine = None if ref.stamp is None or not self.known else self.identity(ref.stamp)
+        if mine is None:
+            return None
+        if self._by_identity is None:  # most runs list nothing new
+            self._by_identity = {
+                found: address
+                for address, known in self.known.items()
+                if known.state is not DatasetState.GONE
+                and known.stamp is not None
+                and (found := self.identity(known.stamp)) is not None
+            }
+        former = self._by_identity.get(mine)
+        return former if former in self.known else None
+
+    def take_renamed(self, former: Address) -> Known | None:
+        """Take out what had this address, if the whole listing proves that nothing has it any more."""
+        container = self._containers.get(former.schema) or self._containers.get("")
+        is_proven = container is not None and container.is_complete and container.is_snapshot
+        return self.known.pop(former, None) if is_proven and former not in self._seen else None
 
     @property
     def is_complete(self) -> bool:
@@ -98,3 +130,11 @@ class Listing:
             container = self._containers.get(address.schema) or self._containers.get("")
             if container is not None and container.is_complete:
                 yield known, container.is_snapshot or known.state is DatasetState.SUSPECT
+
+
+def identities(adapter: Adapter) -> Callable[[Stamp], str | None]:
+    """Return what tells a dataset by its stamp, whatever it is called; it says nothing where the adapter cannot."""
+    if not isinstance(adapter, TellsIdentity):
+        return lambda _stamp: None
+    tell = adapter.identity
+    return lambda stamp: next(guarded(map(tell, [stamp])))

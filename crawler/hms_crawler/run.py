@@ -17,16 +17,17 @@ from hms_crawler.edges import EdgePass
 from hms_crawler.ending import end, end_unchanged
 from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
-from hms_crawler.listing import Listing
+from hms_crawler.listing import Listing, identities
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.registering import Registering
+from hms_crawler.renames import held_back
 from hms_crawler.report import Report
 from hms_crawler.scope import scope_of
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
-from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlStopped, CredentialsRejected, HmsError, SourceError, SourceUnreachable
-from hms_registry.ports.adapter import Adapter, Scope
+from hms_registry.ports.adapter import Adapter, Remembers, Scope
 from hms_registry.ports.catalogue import Catalogue, Registered
 
 BATCH = 500
@@ -41,6 +42,7 @@ class Run:
 
     Attributes:
         doubted_statements: manifests beside the data that this run missed for the first time.
+        earlier: datasets of the batch at hand that are registered already.
     """
 
     source: Source
@@ -55,6 +57,7 @@ class Run:
     edges: EdgePass
     beside: Beside = field(init=False)
     doubted_statements: int = 0
+    earlier: list[DatasetId] = field(default_factory=list)
 
     def describe_all(self) -> None:
         """Discover lazily; describe and register what is new or changed, a batch at a time."""
@@ -67,6 +70,10 @@ class Run:
                     batch, broke = _taken(wanted)
                     if not batch:
                         break
+                    if isinstance(self.adapter, Remembers) and self.earlier:
+                        self._note(registering.finish())
+                        self._remind(self.adapter)
+                    self.earlier.clear()
                     described = self._describe_batch(batch)
                     self._note(registering.finish())
                     registering.begin(described)
@@ -78,12 +85,27 @@ class Run:
         self.progress(self.listing.balance)
 
     def _wanted(self) -> Iterator[DatasetRef]:
-        for item in guarded(self.adapter.discover(self.scope)):
-            ref = self.listing.take(item)
-            if isinstance(item, DatasetRef):
-                self.edges.see(item)
-            if ref is not None:
-                yield ref
+        broke: SourceError | None = None
+        try:
+            for item in guarded(self.adapter.discover(self.scope)):
+                known = self.listing.known.get(item.address) if isinstance(item, DatasetRef) else None
+                ref = self.listing.take(item)
+                if isinstance(item, DatasetRef):
+                    self.edges.see(item)
+                if ref is not None:
+                    if known is not None:
+                        self.earlier.append(known.dataset_id)
+                    yield ref
+        except SourceError as error:
+            broke = error
+        yield from held_back(self.listing, lease=self.lease)
+        if broke is not None:
+            raise broke
+
+    def _remind(self, adapter: Remembers) -> None:
+        """Tell the adapter what is registered of those of a batch that were there before."""
+        with self.catalogue.unit() as uow:
+            adapter.remember(uow.datasets.get_many(self.earlier))
 
     def _describe_batch(self, refs: Sequence[DatasetRef]) -> list[DescribedDataset]:
         described = []
@@ -227,7 +249,7 @@ def crawl(
             catalogue=catalogue,
             progress=progress,
             lease=lease,
-            listing=Listing(known=known, scope=scope, balance=Balance()),
+            listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
             scope=scope,
             withheld=withheld,
             accepts_removals=accepts_removals,

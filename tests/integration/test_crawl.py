@@ -313,6 +313,20 @@ def test_a_view_finds_its_table_when_that_comes_later(catalogue: Catalogue) -> N
     assert (edge.kind, edge.upstream_column, edge.downstream_column) == (EdgeKind.DERIVES, "x", "x")
 
 
+def test_a_table_in_the_place_of_a_view_derives_from_nothing(catalogue: Catalogue) -> None:
+    """The view was dropped, and a table made under its name: its lineage and labels are those of a table."""
+    views = {"v": "CREATE VIEW v AS SELECT x FROM t"}
+    run(Shelf(tables={"t": ["x"], "v": ["x"]}, views=views), catalogue)
+
+    run(Shelf(tables={"t": ["x"], "v": ["x", "y"]}), catalogue)
+
+    with catalogue.unit() as uow:
+        table = uow.datasets.find(Address("shop", "public", "v"))
+        assert table is not None
+        assert uow.edges.closure(table.id, direction="up") == []
+        assert not table.labels.has_unknown_origin
+
+
 def test_a_crawl_that_another_process_runs_is_left_alone(catalogue: Catalogue) -> None:
     """One wins the lease; the other says so and writes nothing."""
     shelf = Shelf(tables={"a": ["x"]})

@@ -64,22 +64,22 @@ class DiesBeforeViews(Shelf):
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
-def test_what_a_killed_run_registered_is_not_described_again(catalogue: Catalogue, after: int) -> None:
+def test_what_a_killed_run_registered_is_not_described_again(memory: Catalogue, after: int) -> None:
     """A batch that was written is; the rest is described by the next run, each once."""
     tables = {name: ["x"] for name in "abcdef"}
-    killed(DiesListing(tables=tables, after=after), catalogue)
-    with catalogue.unit() as uow:
+    killed(DiesListing(tables=tables, after=after), memory)
+    with memory.unit() as uow:
         registered = {address.table for address in uow.registrations.known("shop")}
     shelf = Shelf(tables=tables)
 
-    report = run(shelf, catalogue, at=in_two_hours())
+    report = run(shelf, memory, at=in_two_hours())
 
     assert registered == set("abcdef"[:after])
     assert sorted(shelf.described) == sorted(set(tables) - registered)
     assert (report.state, report.balance.unchanged) == (CrawlState.COMPLETE, after)
 
 
-def test_a_killed_run_leaves_no_edge_out(catalogue: Catalogue) -> None:
+def test_a_killed_run_leaves_no_edge_out(memory: Catalogue) -> None:
     """Keys and views of tables that it registered have their edges from the next run, which describes none of them."""
     key = ForeignKey(columns=("x",), target=Address("shop", "public", "b"), target_columns=("x",))
     made = {
@@ -87,29 +87,29 @@ def test_a_killed_run_leaves_no_edge_out(catalogue: Catalogue) -> None:
         "keys": {"a": key},
         "views": {"v": "CREATE VIEW v AS SELECT x FROM a"},
     }
-    killed(DiesBeforeViews(**made), catalogue)  # type: ignore[arg-type] # fields of a shelf
+    killed(DiesBeforeViews(**made), memory)  # type: ignore[arg-type] # fields of a shelf
     shelf = Shelf(**made)  # type: ignore[arg-type] # likewise
 
-    run(shelf, catalogue, at=in_two_hours())
+    run(shelf, memory, at=in_two_hours())
 
     assert shelf.described == []
-    with catalogue.unit() as uow:
+    with memory.unit() as uow:
         ids = {address.table: known.dataset_id for address, known in uow.registrations.known("shop").items()}
         kinds = [end.edge.kind for end in uow.edges.around(ids["a"])]
     assert sorted(kinds) == [EdgeKind.DERIVES, EdgeKind.REFERENCES]
 
 
-def test_an_edge_of_a_key_that_a_killed_run_saw_dropped_ends(catalogue: Catalogue) -> None:
+def test_an_edge_of_a_key_that_a_killed_run_saw_dropped_ends(memory: Catalogue) -> None:
     """The table was registered without the key; that no edge may stay is for the next run to see."""
     key = ForeignKey(columns=("x",), target=Address("shop", "public", "b"), target_columns=("x",))
-    run(Shelf(tables={"a": ["x"], "b": ["x"], "c": ["x"]}, keys={"a": key}), catalogue)
-    killed(DiesListing(tables={"a": ["x", "y"], "b": ["x"], "c": ["y"]}, after=2), catalogue)
+    run(Shelf(tables={"a": ["x"], "b": ["x"], "c": ["x"]}, keys={"a": key}), memory)
+    killed(DiesListing(tables={"a": ["x", "y"], "b": ["x"], "c": ["y"]}, after=2), memory)
     shelf = Shelf(tables={"a": ["x", "y"], "b": ["x"], "c": ["y"]})
 
-    run(shelf, catalogue, at=in_two_hours())
+    run(shelf, memory, at=in_two_hours())
 
     assert shelf.described == ["c"]
-    facts, edges = contents(catalogue)
+    facts, edges = contents(memory)
     assert (len(facts), edges) == (3, [])
 
 

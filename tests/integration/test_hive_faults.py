@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ import pytest
 from hive_crawling import Registry, adapter_of, registry
 from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.crawls import CrawlState
-from hms_registry.domain.datasets import DatasetRef, DatasetState
+from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset
 from hms_registry.domain.predicates import Conjunct, Operator
 from hms_registry.errors import ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import ScanRequest, Scope
 from services.hive_tables import HiveDatabase
-from services.tcp_proxy import Fault, tcp_proxy
+from services.seaweedfs import Bucket
+from services.tcp_proxy import Fault, silent_server, tcp_proxy
 
 
 @pytest.fixture
@@ -194,3 +196,32 @@ def test_a_database_that_is_not_there_takes_nothing_for_dropped(
     """The metastore says of what is not there that it has no tables; that is an error here."""
     with pytest.raises(SourceUnreachable, match="there is no database 'nowhere'"):
         adapter_of(f"{hive_database.metastore}/nowhere").check()
+
+
+def test_files_on_s3_are_read_where_they_lie(hive_database: HiveDatabase, bucket: Bucket) -> None:
+    """A table at `s3a:` is told as `s3:`, and its files are read by the key of the source."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"id": [1, 2]}), sink)
+    bucket.put({"raw/trips/000000_0": sink.getvalue(), "raw/trips/_SUCCESS": b""})
+    hive_database.add("trips", {"id": "bigint"}, location=f"s3a://{bucket.name}/raw/trips")
+    adapter = adapter_of(url_of(hive_database), read_from=f"s3://{bucket.name}/raw", **bucket.options())
+    (described,) = adapter.describe([ref_of(hive_database, "trips")])
+    assert isinstance(described, DescribedDataset)
+
+    scan = adapter.scan(ScanRequest(ref=described.ref, columns=("id",), schema=pa.schema([("id", pa.int64())])))
+
+    assert described.location == f"s3://{bucket.name}/raw/trips"
+    assert scan.open_reader().read_all().to_pylist() == [{"id": 1}, {"id": 2}]
+    adapter.close()
+
+
+@pytest.mark.parametrize("scheme", ["thrift", "hive"])
+def test_a_server_that_says_nothing_is_given_up(scheme: str) -> None:
+    """A call has an end: the metastore's and HiveServer2's alike."""
+    with silent_server() as port:
+        adapter = adapter_of(f"{scheme}://127.0.0.1:{port}/", call_timeout_s="1")
+
+        with pytest.raises(SourceUnreachable, match="did not answer in time"):
+            adapter.check()
+
+        adapter.close()

@@ -47,6 +47,7 @@ CHANGES: tuple[tuple[str, int, Change], ...] = (
     ("a field is left out of one document", 0, lambda c: c.put({"_id": 900, "s": "x"})),
     ("the metadata counts otherwise", 0, lambda c: setattr(c, "count", 1_000_000)),
     ("an index is made", 0, lambda c: c.indexes.append(_index({"n": 1}, unique=True))),
+    ("all documents are removed", 0, lambda c: c.documents.clear()),
     ("it is dropped and made anew, alike", 0, lambda c: setattr(c, "uuid", 99)),
     ("it becomes capped", 0, lambda c: c.options.update(capped=True, size=4096)),
     ("a validator of operators", 0, lambda c: c.options.update(validator={"n": {"$gt": 0}})),
@@ -57,7 +58,7 @@ CHANGES: tuple[tuple[str, int, Change], ...] = (
     ("a field is added to one document", 1, lambda c: _replace(c, 0, more=1)),
     ("a field is added to a document within", 1, lambda c: _replace(c, 0, d={"x": 1.0, "y": 2.0})),
     ("a field is added to all", 1, lambda c: [_replace(c, at, more="x") for at in range(len(c.documents))]),
-    ("a field is removed from all", 1, lambda c: _without(c, "s")),
+    ("a field is removed from all", 0, lambda c: _without(c, "s")),
     ("a field is renamed", 1, lambda c: (_without(c, "s"), _replace(c, 0, t="x"))),
     ("an integer becomes long", 1, lambda c: _replace(c, 0, n=Int64(2**40))),
     ("an integer becomes text once", 1, lambda c: _replace(c, 0, n="one")),
@@ -89,6 +90,56 @@ def test_a_change_makes_as_many_versions_as_it_should(odd_mongo: OddMongo, expec
             "orders": 1 + expected,
             "others": 1,
         }
+
+
+def test_a_guess_only_grows_until_an_operator_has_it_made_anew(odd_mongo: OddMongo) -> None:
+    """Fields, types and places within, in their order, stay when they leave the sample; `keep_fields` forgets them."""
+    held = odd_mongo.collection("shop", "orders")
+    held.put({"_id": 1, "rare": 1, "n": 1, "d": {"a": 1, "b": [1]}, "l": [{"x": 1, "y": 2}]}, {"_id": 2, "n": "one"})
+    with registry() as crawled:
+        crawled.crawl(odd_mongo.url)
+        before = crawled.datasets()["orders"]
+        held.documents.clear()
+        held.put({"_id": 3, "l": [{"y": 2.5}], "d": {"b": []}, "n": 1})
+
+        crawled.crawl(odd_mongo.url)
+        grown = crawled.datasets()["orders"]
+        for options in ({"keep_fields": "false"}, {}):
+            crawled.crawl(odd_mongo.url, **options)
+        anew = crawled.datasets()["orders"]
+
+    assert [str(column.path) for column in grown.columns] == [str(column.path) for column in before.columns]
+    assert {column.name: column.trino_type for column in grown.columns if len(column.path.segments) == 1} == {
+        "_id": "bigint", "rare": "bigint", "n": "varchar", "d": "row(a bigint, b array(bigint))",
+        "l": "array(row(x bigint, y double))",
+    }  # fmt: skip
+    assert (before.version, grown.version, anew.version) == (1, 2, 3)
+    assert [str(column.path) for column in anew.columns] == ["_id", "l", "l[].y", "d", "d.b", "n"]
+
+
+def test_a_view_has_the_fields_that_its_pipeline_gives_it_now(odd_mongo: OddMongo) -> None:
+    """What an earlier pipeline named is gone with it."""
+    odd_mongo.collection("shop", "orders").put({"_id": 1, "n": 1})
+    with registry() as crawled:
+        for name in ("old", "new"):
+            pipeline = [{"$project": {name: "$n"}}]
+            view = odd_mongo.collection("shop", "v", kind="view", options={"viewOn": "orders", "pipeline": pipeline})
+            view.put({name: 1})
+            crawled.crawl(odd_mongo.url)
+
+        assert [column.name for column in crawled.datasets()["v"].columns] == ["new"]
+
+
+def test_a_collection_made_anew_begins_anew(odd_mongo: OddMongo) -> None:
+    """Another one under the same name has only its own fields."""
+    odd_mongo.collection("shop", "orders").put({"_id": 1, "old": 1})
+    with registry() as crawled:
+        crawled.crawl(odd_mongo.url)
+        odd_mongo.collection("shop", "orders").put({"_id": 1, "new": 1})
+
+        crawled.crawl(odd_mongo.url)
+
+        assert {column.name for column in crawled.datasets()["orders"].columns} == {"_id", "new"}
 
 
 def test_a_field_that_appears_on_the_wire_server_is_one_version(mongo_database: MongoDatabase) -> None:

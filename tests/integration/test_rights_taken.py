@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from datetime import UTC, datetime
-
-import pytest
 
 from hms_crawler import Report, crawl_all
 from hms_registry.domain.crawls import CrawlState
@@ -14,16 +11,8 @@ from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.adapters import load_adapter
-from hms_registry.store import open_catalogue
 from services.postgres import Database, PostgresServer
 from services.seaweedfs import Bucket
-
-
-@pytest.fixture
-def memory() -> Iterator[Catalogue]:
-    """A catalogue in memory."""
-    with closing(open_catalogue("sqlite://")) as opened:
-        yield opened
 
 
 def _crawl(kind: str, url: str, catalogue: Catalogue, options: Mapping[str, str]) -> Report:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import unquote
 
 from hms_mongo.client import Client
 from hms_mongo.config import MongoConfig
 from hms_mongo.description import describe_look
+from hms_mongo.growing import grown
 from hms_mongo.lineage import origins_of
 from hms_mongo.listing import Listed, find_listed, list_collections, list_databases
 from hms_mongo.looking import Look, Unusable, look_at
 from hms_mongo.scanning import plan_find
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
-from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewOrigins
@@ -42,6 +44,7 @@ class MongoAdapter:
         self._client = Client(config)
         self._looks: OrderedDict[Address, Look] = OrderedDict()
         self._kept = 0
+        self._registered: dict[Address, Dataset] = {}
         self._broken: SourceError | None = None
 
     def check(self) -> None:
@@ -69,6 +72,10 @@ class MongoAdapter:
             # Whoever asks on, batch by batch, is told at once instead of waiting for a dead server each time.
             self._broken = error
             raise
+
+    def remember(self, registered: Sequence[Dataset]) -> None:
+        """Keep what is registered until it is described anew."""
+        self._registered = {each.address: each for each in registered} if self._config.keeps_fields else {}
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Describe what is still there: one command a database, and a look at what was not looked at before."""
@@ -116,6 +123,7 @@ class MongoAdapter:
     def close(self) -> None:
         """Hang up."""
         self._looks.clear()
+        self._registered.clear()
         self._kept = 0
         self._broken = None
         self._client.close()
@@ -151,7 +159,7 @@ class MongoAdapter:
         except Unusable as error:
             return Failure(subject=str(ref.address), reason=str(error), address=ref.address)
         self._keep(ref.address, look)
-        return self._ref(listed, stamp=look.stamp)
+        return self._ref(listed, stamp=look.stamp if self._config.keeps_fields else Stamp(f"{look.stamp}-anew"))
 
     def _keep(self, address: Address, look: Look) -> None:
         self._taken(address)
@@ -174,7 +182,8 @@ class MongoAdapter:
                 look = look_at(self._client, listed, until=until)
         except Unusable as error:
             return Failure(subject=str(ref.address), reason=str(error), address=ref.address)
-        return describe_look(self._config, ref, look)
+        shape = grown(look.shape, self._registered.get(ref.address), listed=listed)
+        return describe_look(self._config, ref, replace(look, shape=shape))
 
     def _ref(self, listed: Listed, *, stamp: Stamp | None = None) -> DatasetRef:
         return DatasetRef(

@@ -62,8 +62,8 @@ class Columns:
             seen = f"{'more than ' if shape.is_cut else ''}{len(fields)} fields were seen"
             made.findings.append(f"{seen}; {MAX_COLUMNS} of them are columns (truncated)")
             made.truncated.append("*")
-            often = sorted(fields, key=lambda name: -sum(fields[name].kinds.values()))[:MAX_COLUMNS]
-            kept = set(often)
+            often = sorted(fields, key=lambda name: (not fields[name].earlier, -sum(fields[name].kinds.values())))
+            kept = set(often[:MAX_COLUMNS])
             fields = {name: each for name, each in fields.items() if name in kept}
         made._left -= len(fields)
         for name, each in fields.items():

@@ -15,7 +15,8 @@ _IN_URL = (
     "tlsCertificateKeyFile",
 )  # fmt: skip
 _OWN = (
-    "connect_timeout_s", "operation_timeout_s", "password", "sample_bytes", "sample_documents", "sample_seconds",
+    "connect_timeout_s", "keep_fields", "operation_timeout_s", "password", "sample_bytes", "sample_documents",
+    "sample_seconds",
 )  # fmt: skip
 _FLAGS = ("directConnection", "tls")
 _MECHANISMS = ("MONGODB-X509", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -46,6 +47,7 @@ class MongoConfig:
     """One server, or one replica set.
 
     Attributes:
+        keeps_fields: what earlier samples showed counts as well.
         is_srv: the host's name is looked up as a SRV record.
         database: the only one that is looked into; empty = all that the account may see.
         driver: options of the driver, as the URL or `options` spelled them.
@@ -60,6 +62,7 @@ class MongoConfig:
     driver: Mapping[str, str] = field(default_factory=dict)
     connect_timeout_s: float = 10.0
     operation_timeout_s: float = 30.0
+    keeps_fields: bool = True
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -76,6 +79,8 @@ class MongoConfig:
             raise SettingsInvalid(f"source {source}: {unknown[0]!r} is no option of mongo", hint=hint)
         is_srv, account, hosts, database, query = _parts(source, url)
         user, password = account
+        if options.get("keep_fields", "true") not in ("true", "false"):
+            raise SettingsInvalid(f"source {source}: keep_fields is neither true nor false", hint="e.g. true")
         driver = {**query, **{name: options[name] for name in _IN_URL if name in options}}
         _check_driver(source, driver)
         return cls(
@@ -88,6 +93,7 @@ class MongoConfig:
             driver=driver,
             connect_timeout_s=_number(source, options, "connect_timeout_s", least=1, most=600, default=10),
             operation_timeout_s=_number(source, options, "operation_timeout_s", least=1, most=3600, default=30),
+            keeps_fields=options.get("keep_fields") != "false",
             bounds=Bounds(
                 documents=int(_number(source, options, "sample_documents", least=1, most=100_000, default=100)),
                 size=int(_number(source, options, "sample_bytes", least=1024, most=1 << 30, default=4 << 20)),

@@ -46,6 +46,7 @@ class Shape:
         is_deep: there are documents here that were not looked into.
         is_cut: there are fields here that were not, because the sample had too many.
         declared: types that the validator states.
+        earlier: types that earlier samples showed.
         description: of the validator.
     """
 
@@ -55,12 +56,13 @@ class Shape:
     is_deep: bool = False
     is_cut: bool = False
     declared: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
     description: str = ""
 
     @property
     def types(self) -> frozenset[str]:
-        """The types that are there or may be there by the validator, but for null."""
-        return self.declared.union(self.kinds) - _NULL
+        """The types that are there, were there, or may be there by the validator, but for null."""
+        return self.declared.union(self.kinds, self.earlier) - _NULL
 
     def field(self, name: str) -> Shape:
         """Return the shape of a field, a new one if there was none."""

@@ -14,7 +14,7 @@ from hms_postgres.description import dataset_kind, describe_all
 from hms_postgres.failures import views_locked
 from hms_postgres.queries import FIND, VIEWS
 from hms_postgres.session import ChangedMeanwhile, Locked, Session
-from hms_postgres.stamps import is_same_content, is_same_moment, source_stamp, table_stamp
+from hms_postgres.stamps import identity_in, is_same_content, is_same_moment, source_stamp, table_stamp
 from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
@@ -84,6 +84,10 @@ class PostgresAdapter:
                 )
             yield ContainerListed(schema=schema, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
+
+    def identity(self, stamp: Stamp) -> str | None:
+        """Return the database and the oid: PostgreSQL keeps it when it renames."""
+        return identity_in(stamp)
 
     def describe(self, refs: Sequence[DatasetRef]) -> Iterator[DescribedDataset | Failure]:
         """Describe a batch in a fixed number of queries."""

@@ -76,6 +76,12 @@ def table_stamp(stamp: str, *, identity: Identity) -> Stamp:
     return Stamp(f"{identity.digest}.{stamp}")
 
 
+def identity_in(stamp: Stamp) -> str | None:
+    """Return which table of which database a table's stamp is of: an oid stays when a table is renamed or moved."""
+    identity, _dot, _digest = stamp.rpartition(".")
+    return identity or None
+
+
 def source_stamp(listing: Iterable[Listed], *, identity: Identity) -> Stamp:
     """Return the stamp of everything, and the moment at which it held."""
     digest = _digest((listed.schema, listed.names, listed.stamps) for listed in listing)

@@ -13,7 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 from hms_registry.domain.crawls import Discovery, Failure
-from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct
 
@@ -236,6 +236,15 @@ class ManifestText:
 
 
 @runtime_checkable
+class Remembers(Protocol):
+    """Its schemas are read off samples, and what an earlier sample showed counts as well."""
+
+    def remember(self, registered: Sequence[Dataset]) -> None:
+        """Be told, before `describe`, what is registered of datasets that are described anew."""
+        ...
+
+
+@runtime_checkable
 class CarriesManifests(Protocol):
     """Manifests may lie beside its data."""
 
@@ -254,4 +263,14 @@ class Locates(Protocol):
         Raises:
             SourceUnreachable, CredentialsRejected: as `check`.
         """
+        ...
+
+
+@runtime_checkable
+class TellsIdentity(Protocol):
+    """Knows a dataset again under another name."""
+
+    def identity(self, stamp: Stamp) -> str | None:
+        """Return what in a dataset's stamp stays when its store renames it, and is nobody else's; None = it holds
+        nothing of the kind."""
         ...

@@ -167,6 +167,15 @@ class Registrations(Protocol):
         ...
 
 
+class Renames(Protocol):
+    """New addresses of datasets that their stores renamed."""
+
+    def rename(self, dataset_id: DatasetId, address: Address) -> bool:
+        """Give it another address of its source, and an outbox event; its manifest goes with it. False, and nothing
+        is done, if something is or was registered or stated there."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSet:
     """All edges into one dataset that one origin states.
@@ -397,6 +406,8 @@ class UnitOfWork(Protocol):
     def histories(self) -> Histories: ...
     @property
     def registrations(self) -> Registrations: ...
+    @property
+    def renames(self) -> Renames: ...
     @property
     def edges(self) -> Edges: ...
     @property

@@ -20,6 +20,7 @@ from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.registrations import SqlRegistrations
+from hms_registry.store.renaming import SqlRenames
 from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
@@ -90,6 +91,10 @@ class SqlUnit:
         return SqlRegistrations(self._session)
 
     @cached_property
+    def renames(self) -> SqlRenames:
+        return SqlRenames(self._session)
+
+    @cached_property
     def edges(self) -> SqlEdges:
         return SqlEdges(self._session)
 
@@ -131,7 +136,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries",
+    "deliveries", "renames",
 )  # fmt: skip
 
 
