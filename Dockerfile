@@ -8,7 +8,7 @@ COPY crawler crawler
 COPY federation federation
 COPY policies policies
 RUN python -m venv /opt/hms-dta \
-    && /opt/hms-dta/bin/pip install --no-cache-dir --disable-pip-version-check '.[mongo,postgres,s3,webhooks]' \
+    && /opt/hms-dta/bin/pip install --no-cache-dir --disable-pip-version-check '.[hive,mongo,postgres,s3,webhooks]' \
     && /opt/hms-dta/bin/pip uninstall --yes pip
 
 FROM python:3.12.15-slim

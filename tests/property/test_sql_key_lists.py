@@ -49,7 +49,7 @@ class Shelf:
     config = None
 
     def open(self, _source: str) -> Shelf:
-        return self
+        return replace(self)
 
     def scan(self, request: ScanRequest) -> Scan:
         given = [each for each in request.predicate if each.operator is Operator.IN]
