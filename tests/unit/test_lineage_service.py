@@ -242,11 +242,29 @@ def test_when_time_is_up_the_datasets_are_still_told() -> None:
     )
 
     result = edges_of(
-        definition, view=dataset("v", "a", "d"), lookup=lookup_among(TABLES, dialect="sqlite"), deadline_s=-1
+        definition, view=dataset("v", "a", "d"), lookup=lookup_among(TABLES, dialect="sqlite"), most_steps=1
     )
 
     assert shown(result) == {"t >", "u >"}
     assert result.has_unknown
+
+
+def test_a_process_that_is_busy_meanwhile_changes_no_edge() -> None:
+    """Steps are counted and not timed: a long collection of garbage would take a view its columns."""
+    among = lookup_among(TABLES, dialect="sqlite")
+
+    def busy(schema: str, table: str) -> Dataset | None:
+        until = time.thread_time() + 0.6
+        while time.thread_time() < until:
+            pass
+        return among(schema, table)
+
+    sql = "select a from t"
+    definition = ViewDefinition(view=Address("s", "public", "v"), sql=sql, dialect="sqlite", search_path=("public",))
+
+    result = edges_of(definition, view=dataset("v", "a"), lookup=busy)
+
+    assert shown(result) == {"t.a > a"} and not result.has_unknown
 
 
 def test_notes_hold_no_text_of_the_view() -> None:

@@ -7,7 +7,6 @@ expression of the select list; columns used in WHERE, JOIN, GROUP BY, HAVING and
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -17,8 +16,8 @@ from hms_registry.services.lineage.relations import NOTHING, Lookup, NameRules, 
 from hms_registry.services.lineage.select_scope import SelectScope
 
 
-class OutOfTime(Exception):
-    """The deadline has passed."""
+class TooMuch(Exception):
+    """The view takes more steps than it may."""
 
 
 @dataclass(slots=True)
@@ -60,29 +59,37 @@ class Resolver:
     Attributes:
         source: the source the view is in; a table of another catalog is unknown.
         search_path: schemas in which a bare name is looked up, in order.
-        deadline: in terms of `time.thread_time()`.
+        steps: how many are left. A step is a query, a column that one yields, a column that is named, or a column
+            that its value is made of. They are counted and not timed: a view has the same edges on every machine,
+            and in a process that is busy collecting garbage.
     """
 
     rules: NameRules
     source: str
     search_path: tuple[str, ...]
     lookup: Lookup
-    deadline: float
+    steps: int
     _tables: dict[tuple[tuple[str, ...], ...], Dataset | None] = field(default_factory=dict)
 
-    def check_time(self) -> None:
-        """Raises: OutOfTime."""
-        if time.thread_time() > self.deadline:
-            raise OutOfTime
+    def spend(self, steps: int) -> None:
+        """Raises: TooMuch."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooMuch
 
     def query(self, node: exp.Expr, *, names: Names, outer: Scope | None) -> Relation:
         """Resolve a query.
 
         Raises:
-            OutOfTime
+            TooMuch
             RecursionError: it is nested deeper than Python's stack.
         """
-        self.check_time()
+        self.spend(1)
+        relation = self._query(node, names=names, outer=outer)
+        self.spend(len(relation.columns))
+        return relation
+
+    def _query(self, node: exp.Expr, *, names: Names, outer: Scope | None) -> Relation:
         match node:
             case exp.Select():
                 select = SelectScope(self, names=self._with(node, names, outer), outer=outer)

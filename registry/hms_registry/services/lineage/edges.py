@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from hms_registry.domain.datasets import Dataset, DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.errors import SqlInvalid
 from hms_registry.ports.adapter import ViewDefinition
-from hms_registry.services.lineage.column_origins import Names, OutOfTime, Resolver
+from hms_registry.services.lineage.column_origins import Names, Resolver, TooMuch
 from hms_registry.services.lineage.relations import (
     Lookup,
     NameRules,
@@ -26,7 +25,8 @@ from hms_registry.services.lineage.view_sql import ViewQuery, parse_view
 
 __all__ = ["Lookup", "ParsedLineage", "edges_of", "lookup_among", "lookup_by_address"]
 
-DEADLINE_S = 0.5
+MAX_STEPS = 200_000
+"""See `Resolver.steps`: less than a second of processor time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class ParsedLineage:
 
 
 def edges_of(
-    definition: ViewDefinition, *, view: Dataset, lookup: Lookup, deadline_s: float = DEADLINE_S
+    definition: ViewDefinition, *, view: Dataset, lookup: Lookup, most_steps: int = MAX_STEPS
 ) -> ParsedLineage:
     """Return the edges of a view. It never fails: what is not understood is unknown, and says so.
 
@@ -54,8 +54,7 @@ def edges_of(
         view: the view as it is registered; its columns are the downstream ones.
         lookup: finds a dataset of the same source by schema and table. It is asked for the name as written and
             as the dialect folds it; `lookup_among` compares as the dialect does.
-        deadline_s: of processor time, for resolving names: what else runs on the machine changes no edge. Parsing
-            is bounded by `view_sql.MAX_WORK`, to about a second.
+        most_steps: for resolving names, see `Resolver.steps`. Parsing is bounded by `view_sql.MAX_WORK`.
     """
     try:
         parsed = parse_view(definition.sql, dialect=definition.dialect)
@@ -66,11 +65,11 @@ def edges_of(
         source=definition.view.source,
         search_path=definition.search_path,
         lookup=lookup,
-        deadline=time.thread_time() + deadline_s,
+        steps=most_steps,
     )
     try:
         relation = resolver.query(parsed.query, names=Names(), outer=None)
-    except (OutOfTime, RecursionError):
+    except (TooMuch, RecursionError):
         return _whole_datasets(parsed, view, resolver)
     downstream, notes = _positions(relation, parsed, view, resolver.rules)
     edges = _edges(relation, downstream, view.id)

@@ -193,14 +193,17 @@ class SelectScope:
         sources: Sources = NOTHING
         for leaf, bound in _leaves(node):
             if isinstance(leaf, exp.Column):
-                self._resolver.check_time()
+                self._resolver.spend(1)
                 mark = (leaf.sql(), bound)
                 if mark not in seen:
                     seen.add(mark)
-                    sources |= self._column(leaf, bound)
+                    found = self._column(leaf, bound)
+                    self._resolver.spend(len(found))
+                    sources |= found
             else:
                 result = self._resolver.query(leaf, names=self._names, outer=self._scope)
                 self._scope.read(result)
+                self._resolver.spend(len(result.all_sources))
                 sources |= result.all_sources
         return sources
 
