@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from hms_crawler import Report, crawl_all
+from hms_crawler import Report
 from hms_mongo import MongoAdapter, MongoConfig
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.edges import Edge
-from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
-from hms_registry.ports.catalogue import Catalogue
-from hms_registry.store import open_catalogue
+from store_crawling import CrawledStore, empty_catalogue
 
 OPTIONS = {"connect_timeout_s": "2", "operation_timeout_s": "5"}
 
@@ -24,41 +19,22 @@ def adapter_of(url: str, *, kind: type[MongoAdapter] = MongoAdapter, **options: 
     return kind(MongoConfig.from_url(source="src", url=url, options={**OPTIONS, **options}))
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(CrawledStore):
     """A catalogue, and how to crawl into it."""
-
-    catalogue: Catalogue
 
     def crawl(self, url: str, *, include: str = "", kind: type[MongoAdapter] = MongoAdapter, **options: str) -> Report:
         """Crawl the server at a URL as source `src`."""
         wanted = (include,) if include else ()
-        (report,) = crawl_all(
-            [Source(name="src", kind="mongo", url="mongodb://db.example/", options=options, include=wanted)],
-            open_adapter=lambda _source: adapter_of(url, kind=kind, **options),
-            catalogue=self.catalogue,
-            clock=lambda: datetime.now(UTC),
-        )
-        return report
+        source = Source(name="src", kind="mongo", url="mongodb://db.example/", options=options, include=wanted)
+        return self.crawl_by(lambda: adapter_of(url, kind=kind, **options), source)
 
     def datasets(self) -> dict[str, Dataset]:
         """Return what is registered and not gone, by collection."""
-        with self.catalogue.unit() as uow:
-            return {dataset.address.table: dataset for dataset in uow.datasets.iter(source="src")}
-
-    def edges(self, schema: str, table: str) -> list[Edge]:
-        """Return the current edges that come into one dataset."""
-        with self.catalogue.unit() as uow:
-            dataset = uow.datasets.find(Address("src", schema, table))
-            assert dataset is not None
-            return [each.edge for each in uow.edges.around(dataset.id) if each.edge.downstream == dataset.id]
+        return {dataset.address.table: dataset for dataset in self.registered()}
 
 
 @contextmanager
 def registry() -> Iterator[Registry]:
     """Yield an empty catalogue."""
-    catalogue = open_catalogue("sqlite://")
-    try:
+    with empty_catalogue() as catalogue:
         yield Registry(catalogue)
-    finally:
-        catalogue.close()
