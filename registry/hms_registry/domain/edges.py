@@ -22,7 +22,7 @@ class Edge:
 
     Attributes:
         upstream_column: byte-exact column name; None = the whole dataset (a filter, a join key, or not known).
-        origin: who said so: `view`, `foreign_key`, `manifest`.
+        origin: who said so: `view`, `foreign_key`, or `place` (they lie at one).
     """
 
     upstream: DatasetId
