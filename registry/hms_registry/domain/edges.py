@@ -9,7 +9,7 @@ from hms_registry.domain.datasets import DatasetId
 
 
 class EdgeKind(StrEnum):
-    """Lineage walks `derives` only."""
+    """Lineage walks `derives`, and passes over `same_data` to the other names of a thing."""
 
     DERIVES = "derives"
     REFERENCES = "references"
