@@ -21,14 +21,13 @@ from hms_formats.partitions import partition_type
 from hms_formats.pieces import Piece
 from hms_formats.trees import Locator, Tree, piece_of
 from hms_registry.domain.columns import Column
-from hms_registry.domain.profiles import ColumnProfile, Method, Profile, TopValue
+from hms_registry.domain.profiles import MAX_TOP, ColumnProfile, Method, Profile, TopValue
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.profiles import ProfileRequest
 
 MAX_CHUNKS = 100_000
 """Row groups times columns, of all files of a dataset: each has statistics of its own."""
 
-_TOP = 10
 _MAY_BE_CUT = 64  # some writers cut texts in statistics, the shortest known at this many bytes
 _NO_STATISTICS = "its files carry no statistics, and no rows are read for a profile"
 _TOO_MANY = "it has more statistics than are read for a profile: write it in larger row groups"
@@ -126,6 +125,6 @@ def _partition(column: Column, at: int, files: _Files) -> ColumnProfile:
         minimum=_told(ends["min"].as_py()),
         maximum=_told(ends["max"].as_py()),
         top=tuple(
-            TopValue(value=str(value), share=count / rows) for value, count in counted.most_common(_TOP) if count
+            TopValue(value=str(value), share=count / rows) for value, count in counted.most_common(MAX_TOP) if count
         ),
     )

@@ -19,10 +19,9 @@ from hms_postgres.statistics import ANALYZED, PROFILED, STATISTICS
 from hms_registry.domain.columns import Column
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetKind, Stamp
-from hms_registry.domain.profiles import ColumnProfile, Method, Profile, TopValue
+from hms_registry.domain.profiles import MAX_TOP, ColumnProfile, Method, Profile, TopValue
 from hms_registry.ports.profiles import ProfileRequest
 
-_TOP = 10
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "real", "double", "decimal")
 _MOMENTS = ("date", "time", "timestamp")
 _PLAIN = (*_NUMBERS, *_MOMENTS, "varchar", "char", "boolean", "uuid")
@@ -132,7 +131,7 @@ def _column(column: Column, statistics: Statistics, rows: int | None) -> ColumnP
         distinct=None if distinct is None else round(distinct),
         minimum=minimum,
         maximum=maximum,
-        top=tuple(TopValue(value=value, share=share) for value, share in zip(values[:_TOP], shares, strict=False)),
+        top=tuple(TopValue(value=value, share=share) for value, share in zip(values[:MAX_TOP], shares, strict=False)),
     )
 
 

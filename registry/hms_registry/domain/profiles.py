@@ -10,6 +10,11 @@ from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.datasets import DatasetId, Stamp
 from hms_registry.domain.names import Address
 
+MAX_COLUMNS = 2000
+MAX_TOP = 10
+MAX_TEXT = 100
+"""What is kept of a profile: columns, frequent values of one, and characters of a value."""
+
 
 class Method(StrEnum):
     """How far the figures of a profile may be relied on.

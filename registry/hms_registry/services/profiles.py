@@ -13,13 +13,9 @@ from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.labels import ColumnLabels
-from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Profile
+from hms_registry.domain.profiles import MAX_COLUMNS, MAX_TEXT, MAX_TOP, ColumnProfile, KeptProfile, Profile
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.services.catalogue import View
-
-MAX_COLUMNS = 2000
-MAX_TOP = 10
-MAX_TEXT = 100
 
 
 def values_kept(dataset: Dataset) -> frozenset[str]:
