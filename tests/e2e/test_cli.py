@@ -103,6 +103,7 @@ ENDINGS = [
     (["ingest", "nowhere.yml"], 2, "settings-invalid"),
     (["show", "a..b", "--as", ANALYST], 2, "settings-invalid"),
     (["show", f"{CALLS}@seven", "--as", ANALYST], 2, "settings-invalid"),
+    (["show", f"{CALLS}@v١", "--as", ANALYST], 2, "settings-invalid"),
     (["token", "create", "--as", ANALYST, "--for", "soon"], 2, "settings-invalid"),
     (["token", "create", "--as", ANALYST, "--for", "9999d"], 2, "settings-invalid"),
 ]
