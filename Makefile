@@ -39,7 +39,7 @@ format: install ## format and fix what can be fixed
 	$(BIN)/ruff format .
 
 test: install ## every test, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'
