@@ -18,10 +18,12 @@ from services.running import ServiceFailed, ServiceMissing
 PARTS: dict[str, Callable[[Workshop, DataHub, bool], Iterator[beside.Beside]]] = {
     "postgres": beside.postgres,
     "s3": beside.s3,
+    "mongo": beside.mongo,
 }
 LOSSES: dict[str, Callable[[Workshop, DataHub], Iterator[str]]] = {
     "postgres-losses": losing.postgres,
     "s3-losses": losing.s3,
+    "mongo-losses": losing.mongo,
 }
 
 
