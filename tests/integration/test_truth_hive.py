@@ -1,4 +1,4 @@
-"""Versions of Hive tables, through either way into Hive: what changes a schema makes exactly one, and nothing else any."""
+"""Versions of Hive tables, through either way into Hive: what changes a schema makes exactly one, and no other any."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def changes(tables: Tables) -> list[Change]:
         does("made anew, of a type that we know as text", lambda: tables.remake("port", odd, stored_as="text"), "port"),
         does("made anew in capitals", lambda: tables.remake("port", _capital(odd), stored_as="text")),
         # partition keys
-        does("made anew, the last column a key", lambda: tables.remake("other", _without_crew(), keys=_crew()), "other"),
+        does("the last column becomes a key", lambda: tables.remake("other", _without_crew(), keys=_crew()), "other"),
         does("made anew as it was", lambda: tables.remake("other", _without_crew(), keys=_crew())),
         does("a key of another type", lambda: tables.remake("other", _without_crew(), keys={"crew": "int"}), "other"),
         # views
