@@ -87,15 +87,16 @@ class HiveServer:
     metastore: HiveMetastore
 
 
-def start_metastore(folder: Path, seaweed: SeaweedServer) -> HiveMetastore:
-    """Start a metastore with its data under *folder*.
+def start_metastore(folder: Path, seaweed: SeaweedServer, *, port: int | None = None) -> HiveMetastore:
+    """Start a metastore with its data under *folder*, which may hold some; at a free port where none is named.
 
     Raises:
         ServiceMissing: it is not here and cannot be fetched; the text says what is needed.
         ServiceFailed: it did not start.
     """
-    home, port = _installed(), free_port()
-    shutil.copytree(home / "metastore_db", folder / "metastore_db")
+    home, port = _installed(), port or free_port()
+    if not (folder / "metastore_db").exists():
+        shutil.copytree(home / "metastore_db", folder / "metastore_db")
     _write_site(folder, "core-site.xml", _storage(seaweed.endpoint))
     settings = {
         "metastore.thrift.bind.host": "127.0.0.1",
