@@ -12,13 +12,17 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from hms_registry.cli import catalogue, checking, crawling, feeding, policy, querying, serving
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
+
+GARBAGE: Final = (400_000, 10, 10)
+"""When the process of a command looks for garbage. Nearly all that it makes are modules, and rows without cycles: to
+look among them again and again would be a tenth of a person's wait, and of a crawl."""
 
 app = typer.Typer(
     name="hms-dta",
@@ -49,9 +53,7 @@ def main() -> None:
     """Run the command; an error is one sentence, a hint, and an exit code."""
     from hms_registry.cli.output import print_error
 
-    # Nearly all that a command makes before its answer are modules, which stay: looking for garbage among them again
-    # and again is a tenth of a person's wait.
-    gc.set_threshold(400_000, 10, 10)
+    gc.set_threshold(*GARBAGE)
     try:
         app(args=[_text(word) for word in sys.argv[1:]])
     except HmsError as error:
