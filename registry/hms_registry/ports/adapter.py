@@ -33,12 +33,15 @@ class Scope:
         deadline_s: seconds that the whole call may take.
         previous: the stamp of the last crawl that ended whole, for `stamp`: an adapter that sees that nothing it
             covers has changed returns this very stamp.
+        registered: schemas in which something is registered, for `discover`: where a store hides what the account may
+            not see, an adapter asks for those that it was not told of, since only a refusal tells them from dropped.
     """
 
     includes: Callable[[str, str], bool] = lambda _schema, _table: True
     schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
+    registered: frozenset[str] = frozenset()
 
 
 class AdapterConfig(Protocol):
