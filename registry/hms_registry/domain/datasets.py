@@ -44,12 +44,14 @@ class DatasetRef:
         address: byte-exact.
         stamp: equal to the last one = nothing changed; None = the listing cannot tell.
         locator: the adapter's own handle, opaque to everyone else: describing and scanning need no new listing.
+        content_stamp: of what a profile is made of, where *stamp* does not cover it and a crawl profiles.
     """
 
     address: Address
     kind: DatasetKind = DatasetKind.TABLE
     stamp: Stamp | None = None
     locator: str = ""
+    content_stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Scope:
             covers has changed returns this very stamp.
         registered: schemas in which something is registered, for `discover`: where a store hides what the account may
             not see, an adapter asks for those that it was not told of, since only a refusal tells them from dropped.
+        profiles: what a profile is made of counts as well, see `ports.profiles.Profiles`.
     """
 
     includes: Callable[[str, str], bool] = lambda _schema, _table: True
@@ -42,6 +43,7 @@ class Scope:
     deadline_s: float = 300.0
     previous: Stamp | None = None
     registered: frozenset[str] = frozenset()
+    profiles: bool = False
 
 
 class AdapterConfig(Protocol):

@@ -36,6 +36,7 @@ from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.ports.profiles import KeptProfiles
 
 
 class Sources(Protocol):
@@ -422,6 +423,8 @@ class UnitOfWork(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def profiles(self) -> KeptProfiles: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -20,6 +20,7 @@ from hms_registry.store.dataset_documents import parse_described
 from hms_registry.store.datasets import SELECT
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
+from hms_registry.store.profiles import forget_profiles
 from hms_registry.store.refresh import refresh
 from hms_registry.store.retracting import retract
 from hms_registry.store.session import Session
@@ -164,6 +165,8 @@ class SqlRegistrations:
         changed = session.dialect.among(_datasets.c.id, [row.id for row in rows])
         session.write(update(_datasets).where(changed).values(state=state.value, epoch=session.next_epoch))
         session.touch(row.source for row in rows)
+        if state is DatasetState.GONE:
+            forget_profiles(session, [row.id for row in rows])
         for row in rows:
             if state is DatasetState.GONE:
                 session.emit("DatasetGone", row.id, address=row.address)

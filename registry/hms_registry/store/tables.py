@@ -107,6 +107,18 @@ departed_columns = Table(
     PrimaryKeyConstraint("dataset_id", "version", "name"),
 )
 
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id"), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("stamp", Text),  # of the dataset, and of its content, when it was profiled
+    Column("content_stamp", Text),
+    Column("version", Integer, nullable=False),
+    Column("column_classes", Text, nullable=False),  # of the dataset, when it was decided which values to keep
+    Column("at", Text, nullable=False),
+)
+
 manifests = Table(
     "manifests",
     metadata,
