@@ -129,7 +129,10 @@ def _leave_out(folder: _Folder, places: Sequence[int], why: str) -> None:
 
 @lru_cache(maxsize=1024)
 def _spelled(arrow: pa.DataType) -> tuple[str, str]:
-    """Return how Trino and Arrow write a type: a lake has many columns and few types."""
+    """Return how Trino and Arrow write a type: a lake has many columns and few types.
+
+    Arrow calls lists equal whose items have other names. What comes here is of `plain_type`, where they have one.
+    """
     return trino_type(arrow), str(arrow)
 
 
