@@ -210,7 +210,8 @@ class Edges(Protocol):
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
     ) -> list[Edge]:
-        """All `derives` edges reachable, whole, without a depth cap; cycles end. *as_of*: an epoch."""
+        """All `derives` edges reachable, and the `same_data` edges between what they reach: one thing under two names
+        comes from the same. Whole, without a depth cap; cycles end. *as_of*: an epoch."""
         ...
 
 
