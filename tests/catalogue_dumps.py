@@ -18,13 +18,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hms_registry.domain.columns import Column, PrivacyTier
+from hms_registry.domain.columns import Column, ColumnPath, PrivacyTier
 from hms_registry.domain.crawls import Balance, CrawlState, Failure
 from hms_registry.domain.datasets import Dataset, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
 from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, EdgeSet
 from hms_registry.store import open_catalogue
 from hms_registry.store.engine import REVISIONS
@@ -66,6 +67,11 @@ def fill(catalogue: Catalogue) -> None:
         uow.audit.record(entry)
         uow.registrations.register([described(_TABLES[0], *rich[1:])])
         uow.deliveries.take("portal", now=AT, lease_s=60)
+        figures = ColumnProfile(path=ColumnPath.of("n\0\udc80"), nulls=1, top=(TopValue(value="é\0", share=0.5),))
+        profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
+        uow.profiles.put(
+            [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
+        )
         uow.commit()
 
 

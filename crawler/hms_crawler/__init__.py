@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hms_crawler.profiling import check_profiles
 from hms_crawler.removed import crawl_removed, removed_sources
 from hms_crawler.report import Report, last_reports
 from hms_crawler.run import Clock, crawl
 from hms_registry.domain.crawls import Balance, CrawlState
 from hms_registry.domain.sources import Source
-from hms_registry.errors import CrawlInProgress, HmsError
+from hms_registry.errors import CrawlInProgress, HmsError, SettingsInvalid
 from hms_registry.ports.adapter import Adapter
 from hms_registry.ports.catalogue import Catalogue
 
@@ -68,6 +69,7 @@ def _crawl_one(
     except HmsError as error:
         return _refused(source, error)
     try:
+        check_profiles(source, adapter)
         return crawl(
             source,
             adapter=adapter,
@@ -77,7 +79,7 @@ def _crawl_one(
             withheld=lambda text: withheld(source.name, text),
             accepts_removals=accepts_removals,
         )
-    except CrawlInProgress as error:
+    except (CrawlInProgress, SettingsInvalid) as error:
         return _refused(source, error)
     finally:
         adapter.close()

@@ -19,6 +19,7 @@ from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
 from hms_crawler.listing import Listing, identities
 from hms_crawler.manifests import Beside, read_beside
+from hms_crawler.profiling import ProfilePass, profile_pass
 from hms_crawler.registering import Registering
 from hms_crawler.renames import held_back
 from hms_crawler.report import Report
@@ -55,6 +56,7 @@ class Run:
     withheld: Callable[[str], str]
     accepts_removals: bool
     edges: EdgePass
+    profiles: ProfilePass | None
     beside: Beside = field(init=False)
     doubted_statements: int = 0
     earlier: list[DatasetId] = field(default_factory=list)
@@ -92,6 +94,8 @@ class Run:
                 ref = self.listing.take(item)
                 if isinstance(item, DatasetRef):
                     self.edges.see(item)
+                    if self.profiles is not None:
+                        self.profiles.see(item)
                 if ref is not None:
                     if known is not None:
                         self.earlier.append(known.dataset_id)
@@ -223,6 +227,8 @@ def crawl(
     name, began = source.name, clock()
     with catalogue.unit() as uow:
         kept = uow.sources.get(name).stamp
+        if source.profile and uow.profiles.owes(name):
+            kept = None
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
     scope = scope_of(source, deadline_s=deadline_s, previous=kept)
     # What ended whole last time is mostly as it was: it is looked at first, and one transaction is all of the run.
@@ -255,6 +261,7 @@ def crawl(
             accepts_removals=accepts_removals,
             # A source keeps no stamp once a run was killed, broke off or failed at something.
             edges=EdgePass(lease=lease, owes=bool(known) and (was_cut or kept is None), was_cut=was_cut),
+            profiles=profile_pass(source, adapter, lease=lease),
         )
         return _walk(run, stamp)
 
@@ -269,6 +276,8 @@ def _walk(run: Run, stamp: Stamp | None) -> Report:
     if broke is None or listing.balance.listed:
         try:
             run.settle(is_whole=broke is None)
+            if broke is None and run.profiles is not None:
+                run.profiles.write(on_failure=listing.failures.append)
         except CrawlStopped as error:
             broke = error
     return end(

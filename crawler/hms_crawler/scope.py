@@ -9,7 +9,13 @@ from hms_registry.ports.adapter import Scope
 
 def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | None = None) -> Scope:
     """Make the scope that a source's include and exclude patterns describe."""
-    return Scope(includes=source.wants, schemas=_schemas(source), deadline_s=deadline_s, previous=previous)
+    return Scope(
+        includes=source.wants,
+        schemas=_schemas(source),
+        deadline_s=deadline_s,
+        previous=previous,
+        profiles=source.profile,
+    )
 
 
 def _schemas(source: Source) -> frozenset[str] | None:

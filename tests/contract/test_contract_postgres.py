@@ -55,6 +55,9 @@ class TestTable(AdapterContract):
     def drop(self, folder: Path) -> None:
         self.database.execute("DROP TABLE public.passages")
 
+    def analyze(self, folder: Path) -> None:
+        self.database.execute("ANALYZE")
+
     def dead_url(self, folder: Path, canary: str) -> str:
         return f"postgresql://reader:{canary}@127.0.0.1:{free_port()}/{canary}"
 

@@ -14,11 +14,14 @@ from hms_formats.description import describe_one
 from hms_formats.discovery import discover, find
 from hms_formats.listing import Listed, stamp_of
 from hms_formats.manifests import manifests
+from hms_formats.profiling import profile_one
 from hms_formats.reading import plan_scan
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, ManifestText, Scan, ScanRequest, Scope
+from hms_registry.ports.profiles import ProfileRequest
 
 
 class FilesAdapter:
@@ -64,6 +67,14 @@ class FilesAdapter:
                 yield describe_one(self._tree, ref)
             except (ScanFailed, LocationOutsideSource) as error:
                 yield Failure(subject=str(ref.address), reason=error.message, address=ref.address)
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Read footers once more, for their statistics."""
+        for request in requests:
+            try:
+                yield profile_one(self._tree, request)
+            except (ScanFailed, LocationOutsideSource) as error:
+                yield Failure(subject=str(request.ref.address), reason=error.message, address=request.ref.address)
 
     def scan(self, request: ScanRequest) -> Scan:
         """Plan the reading of the files that the predicate on partitions leaves."""

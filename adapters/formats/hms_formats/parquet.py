@@ -27,14 +27,25 @@ def inspect_parquet(piece: Piece) -> Inspected:
     Raises:
         ScanFailed: there is no sound footer, or two columns have one name.
     """
-    with translated(piece.name), piece.look() as file:
-        metadata = pq.read_metadata(pa.BufferReader(_footer(file, piece.name)))
+    metadata = read_footer(piece)
+    with translated(piece.name):
         found, native = metadata.schema.to_arrow_schema(), _native(metadata.schema)
     if len(set(found.names)) != len(found.names):
         raise ScanFailed(f"{piece.name} has two columns of one name", hint="write it again with distinct names")
     fields = [pa.field(field.name, plain_type(field.type), field.nullable) for field in found]
     spelled = tuple(native.get(field.name) or str(field.type) for field in found)
     return Inspected(schema=pa.schema(fields), native=spelled, is_guessed=False, row_count=metadata.num_rows)
+
+
+def read_footer(piece: Piece) -> pq.FileMetaData:
+    """Read the footer, and nothing else.
+
+    Raises:
+        ScanFailed: there is no sound one.
+        PermissionError
+    """
+    with translated(piece.name), piece.look() as file:
+        return pq.read_metadata(pa.BufferReader(_footer(file, piece.name)))
 
 
 def _native(schema: pq.ParquetSchema) -> dict[str, str]:

@@ -10,6 +10,7 @@ from socket import gaierror
 
 from thrift.Thrift import TException
 
+from hms_formats.stopping import timed_out
 from hms_hive.config import HiveConfig
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
 
@@ -109,11 +110,6 @@ def no_way(what: str, why: str) -> ScanFailed:
     )
 
 
-def cancelled(what: str) -> ScanFailed:
-    """Nobody waits for it any more."""
-    return ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
-
-
 def scan_failed(what: str, error: BaseException) -> SourceError:
     """Translate an error of reading rows through HiveServer2."""
     if isinstance(error, Refused) and error.is_denial:
@@ -122,7 +118,7 @@ def scan_failed(what: str, error: BaseException) -> SourceError:
         return ScanFailed(f"{what}: HiveServer2 failed at reading it", hint="look into the server's own log")
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError) or isinstance(error, TimeoutError):
-        return ScanFailed(f"{what} could not be read in time", hint="ask for less, or raise the query's deadline")
+        return timed_out(what)
     return ScanFailed(
         f"{what}: HiveServer2 broke while it was read", hint="ask again; if it stays so, check the source"
     )

@@ -12,6 +12,7 @@ from hms_postgres.crawling import Look, changed, look
 from hms_postgres.definitions import oid_of
 from hms_postgres.description import dataset_kind, describe_all
 from hms_postgres.failures import views_locked
+from hms_postgres.profiling import profile_all
 from hms_postgres.queries import FIND, VIEWS
 from hms_postgres.session import ChangedMeanwhile, Locked, Session
 from hms_postgres.stamps import identity_in, is_same_content, is_same_moment, source_stamp, table_stamp
@@ -19,8 +20,10 @@ from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import NotInstalled, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
+from hms_registry.ports.profiles import ProfileRequest
 
 if TYPE_CHECKING:
     from hms_postgres.scanning import Reading
@@ -61,7 +64,8 @@ class PostgresAdapter:
             if scope.previous is not None and is_same_moment(scope.previous, identity=shared.identity):
                 return scope.previous
             listing = shared.retried(lambda: shared.listing)
-            stamp = source_stamp(listing, identity=shared.identity)
+            content = shared.retried(lambda: shared.content_stamps) if scope.profiles else {}
+            stamp = source_stamp(listing, content, identity=shared.identity)
             is_old = scope.previous is not None and is_same_content(scope.previous, stamp)
             return scope.previous if is_old else stamp
 
@@ -72,15 +76,18 @@ class PostgresAdapter:
             self._scope = None
         with self._looking(scope) as current:
             listing = current.retried(lambda: current.listing)
+            content = current.retried(lambda: current.content_stamps) if scope.profiles else {}
             identity = current.identity
         source = self._config.source
         for schema, names, kinds, stamps in listing:
             for name, kind, stamp in zip(names, kinds, stamps, strict=True):
+                oid = stamp.partition(".")[0]
                 yield DatasetRef(
                     address=Address(source, schema, name),
                     kind=dataset_kind(kind),
                     stamp=table_stamp(stamp, identity=identity),
-                    locator=stamp.partition(".")[0],
+                    locator=oid,
+                    content_stamp=content.get(int(oid)) if content else None,
                 )
             yield ContainerListed(schema=schema, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
@@ -120,6 +127,12 @@ class PostgresAdapter:
                 locked.append(wanted[number])
         if locked:
             raise views_locked(self._config, locked)
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Tell what ANALYZE wrote down; no table is read."""
+        with self._looking() as current:
+            profiles = current.retried(lambda: list(profile_all(current.session, requests)))
+        yield from profiles
 
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at a location as `describe` writes it: the database's URL, `#`, schema `/` table."""

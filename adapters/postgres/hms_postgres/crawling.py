@@ -8,9 +8,11 @@ from typing import TypeVar, cast
 
 from hms_postgres.config import PostgresConfig
 from hms_postgres.failures import crawl_failed
+from hms_postgres.profiling import content_stamps
 from hms_postgres.queries import LISTING
 from hms_postgres.session import ChangedMeanwhile, Session, snapshot
 from hms_postgres.stamps import Identity, Listed, identity
+from hms_registry.domain.datasets import Stamp
 from hms_registry.errors import SourceUnreachable
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ class Look:
         self.session = session
         self._identity: Identity | None = None
         self._listing: list[Listed] | None = None
+        self._content_stamps: dict[int, Stamp] | None = None
 
     @property
     def identity(self) -> Identity:
@@ -47,6 +50,13 @@ class Look:
                 Listed(schema, names or (), kinds or "", stamps or ()) for schema, names, kinds, stamps in rows
             ]
         return self._listing
+
+    @property
+    def content_stamps(self) -> dict[int, Stamp]:
+        """What changes with the statistics of each table, by oid."""
+        if self._content_stamps is None:
+            self._content_stamps = content_stamps(self.session)
+        return self._content_stamps
 
     def again(self) -> None:
         """Take a new snapshot; what was listed stays listed."""

@@ -27,12 +27,12 @@ SNAPSHOT: Final[LiteralString] = "SELECT pg_current_snapshot()::text"
 READER_SETTING: Final = "hms.reader"
 """A setting of our sessions: who reads rows, as far as that is not who crawls. What may be read is judged for it."""
 
-_READER: Final[LiteralString] = f"""
+READER: Final[LiteralString] = f"""
 (SELECT oid FROM pg_roles WHERE rolname = coalesce(nullif(current_setting('{READER_SETTING}'), ''), current_user))"""  # noqa: S608 # of constants
 
 _RELATIONS: Final[LiteralString] = f"""
 schemas AS MATERIALIZED (
-    SELECT n.oid, n.nspname, has_schema_privilege({_READER}, n.oid, 'usage') AS is_open
+    SELECT n.oid, n.nspname, has_schema_privilege({READER}, n.oid, 'usage') AS is_open
     FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ), relations AS MATERIALIZED (
     SELECT c.oid, n.nspname, n.is_open, c.relname, c.relkind, c.relowner, c.relispartition, c.relrowsecurity
@@ -101,8 +101,8 @@ reached (view, rel) AS (
     SELECT r.oid, r.oid FROM relations r WHERE r.relkind IN ('v', 'm')
 {_BELOW}), parts (rel, h) AS (
     SELECT r.oid, hashtextextended(
-        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege({_READER}, r.oid, 'select'),
-                  has_any_column_privilege({_READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
+        concat_ws(' ', r.relkind, r.relrowsecurity, r.is_open, has_table_privilege({READER}, r.oid, 'select'),
+                  has_any_column_privilege({READER}, r.oid, 'select'), pg_get_userbyid(r.relowner)), 1)
     FROM relations r
     UNION ALL
     SELECT a.rel, a.h FROM attributes a
@@ -161,9 +161,9 @@ ORDER BY l.nspname COLLATE "C"
 RELATIONS: Final[LiteralString] = f"""
 SELECT c.oid::int8, n.nspname, c.relname, c.relkind::text, pg_get_userbyid(c.relowner),
        coalesce(d.description, ''), c.reltuples::float8, c.relpages::int8 * current_setting('block_size')::int8,
-       coalesce(has_schema_privilege({_READER}, n.oid, 'usage')
-                AND has_any_column_privilege({_READER}, c.oid, 'select'), false),
-       coalesce(has_table_privilege({_READER}, c.oid, 'select'), false), c.relrowsecurity, coalesce(s.srvname, '')
+       coalesce(has_schema_privilege({READER}, n.oid, 'usage')
+                AND has_any_column_privilege({READER}, c.oid, 'select'), false),
+       coalesce(has_table_privilege({READER}, c.oid, 'select'), false), c.relrowsecurity, coalesce(s.srvname, '')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
@@ -194,7 +194,7 @@ UNREADABLE: Final[LiteralString] = f"""
 SELECT a.attrelid::int8, a.attname
 FROM pg_attribute a
 WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-  AND NOT has_column_privilege({_READER}, a.attrelid, a.attnum, 'select')
+  AND NOT has_column_privilege({READER}, a.attrelid, a.attnum, 'select')
 ORDER BY a.attrelid, a.attnum
 """  # noqa: S608 # of constants
 

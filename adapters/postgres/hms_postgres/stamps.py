@@ -8,8 +8,9 @@ source's stamp is a hash over the tables'. Both hold which database of which clu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from hms_postgres.queries import CLUSTER, IDENTITY, SNAPSHOT
@@ -82,9 +83,14 @@ def identity_in(stamp: Stamp) -> str | None:
     return identity or None
 
 
-def source_stamp(listing: Iterable[Listed], *, identity: Identity) -> Stamp:
-    """Return the stamp of everything, and the moment at which it held."""
-    digest = _digest((listed.schema, listed.names, listed.stamps) for listed in listing)
+def source_stamp(listing: Iterable[Listed], content: Mapping[int, Stamp], *, identity: Identity) -> Stamp:
+    """Return the stamp of everything, and the moment at which it held.
+
+    Args:
+        content: what changes with the statistics of each table, by oid, where a crawl profiles.
+    """
+    tables = ((listed.schema, listed.names, listed.stamps) for listed in listing)
+    digest = _digest(chain(tables, sorted(content.items())))
     return Stamp(f"{identity.digest}.{digest}@{identity.moment or _NO_SNAPSHOT}")
 
 

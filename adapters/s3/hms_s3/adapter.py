@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from hms_formats.description import describe_one
 from hms_formats.discovery import discover, find
 from hms_formats.grouping import PUBLIC
 from hms_formats.listing import Entry, stamp_of
 from hms_formats.manifests import manifests
+from hms_formats.profiling import profile_one
 from hms_formats.reading import plan_scan
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, ManifestText, Scan, ScanRequest, Scope
+from hms_registry.ports.profiles import ProfileRequest
 from hms_s3.bucket import Bucket
 from hms_s3.client import BucketClient
 from hms_s3.config import S3Config
 from hms_s3.errors import Denied
 from hms_s3.pins import Pin
 from hms_s3.reading import PinnedBucket, ReadBucket
+
+T = TypeVar("T")
 
 
 class S3Adapter:
@@ -52,7 +57,7 @@ class S3Adapter:
         raise denied
 
     def stamp(self, scope: Scope) -> Stamp | None:
-        """Hash one listing: keys, sizes, times, tags, and what cannot be registered."""
+        """Hash one listing: keys, sizes, times, tags, what cannot be registered, and which store it is."""
         is_complete = True
 
         def entries() -> Iterator[Entry]:
@@ -64,7 +69,7 @@ class S3Adapter:
                 # Else a key that is only reported would be so with the next change of something else.
                 yield from (Entry(subject, 0, 0, reason) for subject, reason in listed.problems)
 
-        stamp = stamp_of(entries())
+        stamp = stamp_of(entries(), store=self._bucket.store)
         return stamp if is_complete else None
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
@@ -78,15 +83,28 @@ class S3Adapter:
             yield from pool.map(partial(self._describe, broken=broken), refs)
 
     def _describe(self, ref: DatasetRef, *, broken: Event) -> DescribedDataset | Failure:
+        describe = partial(describe_one, self._bucket, ref, properties=self._bucket.pin_of)
+        return self._guarded(ref, describe, broken=broken)
+
+    def _guarded(self, ref: DatasetRef, look: Callable[[], T], *, broken: Event) -> T | Failure:
         if broken.is_set():
             return Failure(subject=str(ref.address), reason="not asked for: the store had failed", address=ref.address)
         try:
-            return describe_one(self._bucket, ref, properties=self._bucket.pin_of)
+            return look()
         except (SourceUnreachable, CredentialsRejected) as error:
             broken.set()  # else every dataset that is left would wait for its own timeout
             return Failure(subject=str(ref.address), reason=error.message, address=ref.address)
         except (ScanFailed, LocationOutsideSource) as error:
             return Failure(subject=str(ref.address), reason=error.message, address=ref.address)
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Read footers once more, for their statistics, so many at once as there are connections."""
+        broken = Event()
+        with ThreadPoolExecutor(self._config.connections, thread_name_prefix="hms-s3-profile") as pool:
+            yield from pool.map(partial(self._profile, broken=broken), requests)
+
+    def _profile(self, request: ProfileRequest, *, broken: Event) -> Profile | Failure:
+        return self._guarded(request.ref, lambda: profile_one(self._bucket, request), broken=broken)
 
     def scan(self, request: ScanRequest) -> Scan:
         """Plan the reading of the objects that the predicate on partitions leaves; of a pin's, if it has one."""

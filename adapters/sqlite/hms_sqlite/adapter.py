@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import unquote
 
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
+from hms_registry.ports.profiles import ProfileRequest
 from hms_sqlite.config import SqliteConfig
 from hms_sqlite.description import SCHEMA, describe_all, ref_of
+from hms_sqlite.profiling import profile_all
 from hms_sqlite.reading import plan_scan
 from hms_sqlite.schema import read_tables
 from hms_sqlite.session import connect, snapshot
@@ -45,6 +49,9 @@ class SqliteAdapter:
         """List one transactional snapshot; the read transaction ends before the first ref is out."""
         with snapshot(self._config, deadline_s=scope.deadline_s) as seen:
             refs = [ref_of(self._config, seen, table) for table in read_tables(seen.connection)]
+            if scope.profiles:  # no table has a counter of its own changes, only the file has
+                content = file_stamp(self._config, seen.connection)
+                refs = [replace(ref, content_stamp=content) for ref in refs]
         yield from refs
         yield ContainerListed(schema=SCHEMA, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
@@ -63,6 +70,12 @@ class SqliteAdapter:
         for name, sql in found:
             if name in wanted:
                 yield ViewDefinition(view=wanted[name], sql=sql, dialect="sqlite", search_path=(SCHEMA,))
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Count in the database, all of them in one snapshot."""
+        with snapshot(self._config, deadline_s=_DESCRIBE_S) as seen:
+            profiles = list(profile_all(seen, requests))
+        yield from profiles
 
     def locate(self, location: str) -> DatasetRef | None:
         """Return the table at a location as `describe` writes it: the database's URL, `#` and the table's name."""

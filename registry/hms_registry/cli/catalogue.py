@@ -12,6 +12,7 @@ from hms_registry.cli.state import AsJson, AsWho, audited, home_of, principal
 if TYPE_CHECKING:
     from hms_registry.domain.columns import Column
     from hms_registry.domain.decisions import Mask
+    from hms_registry.domain.profiles import ColumnProfile, KeptProfile
     from hms_registry.services.catalogue import View
 
 
@@ -76,6 +77,7 @@ def show(
     """Show one dataset: columns with units and masks, where it lies, how fresh it is, whose it is."""
     from hms_registry.services.catalogue import get_view, split_version
     from hms_registry.services.history import past_of
+    from hms_registry.services.profiles import profile_of
     from hms_registry.services.views import detail
 
     bare, number = split_version(name)
@@ -88,8 +90,9 @@ def show(
             status = uow.sources.get(view.dataset.address.source)
             past = past_of(view, uow=uow, principal=asker, decisions=decisions) if number is not None else None
             version = past.get(number) if past is not None and number is not None else None
+            profile = profile_of(view, uow=uow) if version is None and status.source.profile else None
     if as_json:
-        print_json(detail(view, status=status, version=version))
+        print_json(detail(view, status=status, version=version, profile=profile))
         return
     print_lines(_facts(view, is_stale=status.is_stale))
     if version is not None:
@@ -100,6 +103,26 @@ def show(
     _print_columns(list(view.columns))
     if view.shows_values:
         print_lines(f"finding: {finding}" for finding in view.dataset.findings)
+    if profile is not None:
+        _print_profile(profile)
+
+
+def _print_profile(kept: KeptProfile) -> None:
+    profile = kept.profile
+    of = "" if profile.rows is None else f" of {profile.rows:,} rows"
+    since = profile.measured_at or kept.at
+    if profile.columns:
+        print_lines([f"profile: {profile.method}{of}, {since:%Y-%m-%d %H:%M} UTC"])
+    if profile.note:
+        print_lines([f"profile: {profile.note}"])
+    if profile.columns:
+        print_table(("column", "nulls", "distinct", "from", "to", "most frequent"), map(_profile_row, profile.columns))
+
+
+def _profile_row(column: ColumnProfile) -> tuple[str, ...]:
+    counts = ("" if count is None else f"{count:,}" for count in (column.nulls, column.distinct))
+    top = ", ".join(f"{each.value} ({each.share:.1%})" for each in column.top)
+    return (str(column.path), *counts, column.minimum or "", column.maximum or "", top)
 
 
 def _print_columns(columns: list[tuple[Column, Mask]]) -> None:

@@ -11,6 +11,7 @@ from typing import NewType
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.places import Place
 
 DatasetId = NewType("DatasetId", str)
 """Immutable and opaque: every key, edge and grant holds it; it survives a rename where the store can tell."""
@@ -44,12 +45,14 @@ class DatasetRef:
         address: byte-exact.
         stamp: equal to the last one = nothing changed; None = the listing cannot tell.
         locator: the adapter's own handle, opaque to everyone else: describing and scanning need no new listing.
+        content_stamp: of what a profile is made of, where *stamp* does not cover it and a crawl profiles.
     """
 
     address: Address
     kind: DatasetKind = DatasetKind.TABLE
     stamp: Stamp | None = None
     locator: str = ""
+    content_stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class DescribedDataset:
 
     Attributes:
         location: URL without secrets, e.g. `file:///lake/locks/passages.csv`.
+        place: where its bytes lie, if another source may look at them too: what lies at one place is one thing.
         format: `parquet`, `csv`, `jsonl`, or empty for a table.
         is_readable: False: seen, but the account that would read its rows may not.
         findings: sentences for a person, e.g. "1 of 12 files has another schema: b.csv".
@@ -98,6 +102,7 @@ class DescribedDataset:
     description: str = ""
     owner: str = ""
     location: str = ""
+    place: Place | None = None
     format: str = ""
     is_readable: bool = True
     observation: Observation = field(default_factory=Observation)

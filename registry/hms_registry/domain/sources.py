@@ -24,6 +24,7 @@ class Source:
         exclude: likewise, and wins over *include*; what matches is counted as filtered, and leaves the catalogue.
         privacy_tier: for datasets that nobody labelled; None = RESTRICTED.
         max_removed_fraction: a crawl that would take away more than this part of what is registered stops instead.
+        profile: a crawl asks the store what it knows of the values as well, see `hms_registry.domain.profiles`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source:
     tags: frozenset[str] = field(default_factory=frozenset)
     privacy_tier: PrivacyTier | None = None
     max_removed_fraction: float = 0.5
+    profile: bool = False
 
     @property
     def place(self) -> str:

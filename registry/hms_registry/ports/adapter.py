@@ -33,12 +33,14 @@ class Scope:
         deadline_s: seconds that the whole call may take.
         previous: the stamp of the last crawl that ended whole, for `stamp`: an adapter that sees that nothing it
             covers has changed returns this very stamp.
+        profiles: what a profile is made of counts as well, see `ports.profiles.Profiles`.
     """
 
     includes: Callable[[str, str], bool] = lambda _schema, _table: True
     schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
+    profiles: bool = False
 
 
 class AdapterConfig(Protocol):

@@ -36,6 +36,7 @@ from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.ports.profiles import KeptProfiles
 
 
 class Sources(Protocol):
@@ -209,7 +210,8 @@ class Edges(Protocol):
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
     ) -> list[Edge]:
-        """All `derives` edges reachable, whole, without a depth cap; cycles end. *as_of*: an epoch."""
+        """All `derives` edges reachable, and the `same_data` edges between what they reach: one thing under two names
+        comes from the same. Whole, without a depth cap; cycles end. *as_of*: an epoch."""
         ...
 
 
@@ -422,6 +424,8 @@ class UnitOfWork(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def profiles(self) -> KeptProfiles: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -29,7 +29,7 @@ from hms_registry.services.yaml_tree import Scalar, tellable
 
 _FIELDS = (
     "url", "kind", "agency", "owner", "registry_id", "options", "include", "exclude", "tags", "privacy_tier",
-    "max_removed_fraction",
+    "max_removed_fraction", "profile",
 )  # fmt: skip
 __all__ = ["absolute_url", "opened_url", "read_sources", "resolve_secrets"]
 
@@ -85,6 +85,7 @@ def _source(sources: Fields, name: str) -> Source:
         tags=tags(fields) or frozenset(),
         privacy_tier=privacy_tier(fields),
         max_removed_fraction=_fraction(fields, "max_removed_fraction", default=0.5),
+        profile=fields.flag("profile"),
     )
 
 

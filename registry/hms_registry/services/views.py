@@ -8,9 +8,11 @@ from decimal import Decimal
 from hms_registry.domain.columns import Column
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.names import quote_identifier
+from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.services.catalogue import View
 from hms_registry.services.history import SeenVersion
+from hms_registry.services.profiles import profile_fact
 
 
 def unit_text(column: Column) -> str:
@@ -55,7 +57,9 @@ def column_fact(column: Column, mask: Mask) -> dict[str, object]:
     }
 
 
-def detail(view: View, *, status: SourceStatus, version: SeenVersion | None = None) -> dict[str, object]:
+def detail(
+    view: View, *, status: SourceStatus, version: SeenVersion | None = None, profile: KeptProfile | None = None
+) -> dict[str, object]:
     """Everything that the person may see of one dataset, at its current or an old schema version."""
     dataset = view.dataset
     columns = list(view.columns)
@@ -84,6 +88,8 @@ def detail(view: View, *, status: SourceStatus, version: SeenVersion | None = No
             "modified_at": dataset.observation.modified_at,
             "findings": list(dataset.findings),
         }
+    if profile is not None:
+        facts["profile"] = profile_fact(profile)
     return facts
 
 

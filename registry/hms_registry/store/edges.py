@@ -114,7 +114,7 @@ class SqlEdges:
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
     ) -> list[Edge]:
-        """All `derives` edges reachable, whole; cycles end."""
+        """All `derives` and `same_data` edges reachable, whole; cycles end."""
         return closure(self._session, dataset_id, direction=direction, as_of=as_of)
 
     def _check(self, ids: Collection[DatasetId]) -> None:

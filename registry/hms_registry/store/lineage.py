@@ -39,15 +39,17 @@ def read_edge(row: Row[tuple[object, ...]]) -> Edge:
 def closure(
     session: Session, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None
 ) -> list[Edge]:
-    """Read all `derives` edges reachable from a dataset."""
+    """Read all `derives` edges reachable from a dataset, on the way over `same_data`, which goes both ways."""
     near, far = (_edges.c.downstream, _edges.c.upstream) if direction == "up" else (
         _edges.c.upstream, _edges.c.downstream
     )  # fmt: skip
-    derives = and_(_edges.c.kind == EdgeKind.DERIVES.value, held(as_of))
+    followed = and_(_edges.c.kind.in_(_FOLLOWED), held(as_of))
     start = select(tables.datasets.c.id).where(tables.datasets.c.id == dataset_id)
     reach = start.cte("reach", recursive=True)
-    reach = reach.union(select(far).join_from(reach, _edges, near == reach.c.id).where(derives))
-    statement = select(_edges).join(reach, near == reach.c.id).where(derives).order_by(_edges.c.id)
+    twin = and_(far == reach.c.id, _edges.c.kind == EdgeKind.SAME_DATA.value)
+    end = case((near == reach.c.id, far), else_=near)
+    reach = reach.union(select(end).join_from(reach, _edges, or_(near == reach.c.id, twin)).where(followed))
+    statement = select(_edges).join(reach, near == reach.c.id).where(followed).order_by(_edges.c.id)
     return [read_edge(row) for row in session.read(statement)]
 
 

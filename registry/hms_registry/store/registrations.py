@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
@@ -16,10 +15,11 @@ from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Known, Registered
 from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
-from hms_registry.store.dataset_documents import parse_described
-from hms_registry.store.datasets import SELECT
+from hms_registry.store.datasets import SELECT, described_of
 from hms_registry.store.drafts import Draft, draft, write_drafts
 from hms_registry.store.merge import check_columns
+from hms_registry.store.places import link_places
+from hms_registry.store.profiles import forget_profiles
 from hms_registry.store.refresh import refresh
 from hms_registry.store.retracting import retract
 from hms_registry.store.session import Session
@@ -86,13 +86,7 @@ class SqlRegistrations:
         row = session.read(SELECT.where(_datasets.c.address == str(address))).one_or_none()
         if row is None:
             raise DatasetNotFound(f"no dataset is registered at {address}", hint="crawl its source first")
-        stored = parse_described(
-            row.described,
-            address=address,
-            stamp=row.stamp,
-            locator=json.loads(row.locator),
-            observation=row.observation,
-        )
+        stored = described_of(row)
         kept = None if row.manifest is None else parse_manifest(row.manifest)
         if kept is not None and _stands_against(kept, manifest):
             if replace(kept, source=manifest.source, is_ingested=False, definition="") == manifest:
@@ -155,7 +149,7 @@ class SqlRegistrations:
         """Set their state; adds an outbox event for those that became gone, or came back."""
         session = self._session
         rows = session.read(
-            select(_datasets.c.id, _datasets.c.address, _datasets.c.source, _datasets.c.state).where(
+            select(*(_datasets.c[name] for name in ("id", "address", "source", "state", "place"))).where(
                 session.dialect.among(_datasets.c.id, set(ids)), _datasets.c.state != state.value
             )
         ).all()
@@ -164,11 +158,16 @@ class SqlRegistrations:
         changed = session.dialect.among(_datasets.c.id, [row.id for row in rows])
         session.write(update(_datasets).where(changed).values(state=state.value, epoch=session.next_epoch))
         session.touch(row.source for row in rows)
+        if state is DatasetState.GONE:
+            forget_profiles(session, [row.id for row in rows])
         for row in rows:
             if state is DatasetState.GONE:
                 session.emit("DatasetGone", row.id, address=row.address)
             elif row.state == DatasetState.GONE.value:
                 session.emit("DatasetReturned", row.id, address=row.address)
+        moved = {row.id: row.place for row in rows if row.place and DatasetState.GONE.value in (row.state, state.value)}
+        if moved:
+            link_places(session, moved.values(), moved=moved.keys())
 
     def relabel(self, mentions: frozenset[str], ids: Iterable[DatasetId] | None = None) -> int:
         """Recompute labels and classes of these (None = all) and of all that derives from them."""

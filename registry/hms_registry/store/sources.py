@@ -10,6 +10,7 @@ from hms_registry.domain.sources import Source, SourceStatus
 from hms_registry.errors import SourceNotFound
 from hms_registry.store import tables
 from hms_registry.store.codec import parse_time
+from hms_registry.store.profiles import forget_profiles_of
 from hms_registry.store.session import Session
 from hms_registry.store.statements import dump_source, parse_source
 
@@ -76,6 +77,8 @@ class SqlSources:
             return
         values = {"document": dump_source(source), "stamp": None}
         session.write(update(table).where(table.c.name == source.name).values(values))
+        if known.source.profile and not source.profile:
+            forget_profiles_of(session, source.name)
         if _labels(known.source) != _labels(source):
             self._relabel(source)
 

@@ -118,6 +118,7 @@ def dump_source(source: Source) -> str:
             "tags": sorted(source.tags),
             "privacy_tier": None if source.privacy_tier is None else source.privacy_tier.name,
             "max_removed_fraction": source.max_removed_fraction,
+            "profile": source.profile,
         }
     )
 
@@ -138,4 +139,5 @@ def parse_source(name: str, text: str) -> Source:
         tags=frozenset(document["tags"]),
         privacy_tier=_tier(document["privacy_tier"]),
         max_removed_fraction=document.get("max_removed_fraction", 0.5),  # what was kept before there was one
+        profile=document.get("profile", False),
     )

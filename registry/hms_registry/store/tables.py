@@ -80,10 +80,13 @@ datasets = Table(
     Column("column_classes", Text, nullable=False),  # ids, one for each column name, in order
     Column("strictest_tier", Integer),  # what counts where an origin is unknown, see `labels`
     Column("epoch", Integer, nullable=False),
+    Column("place", Text),  # `Place.path`; NULL: nobody else can look at it
+    Column("store", Text),  # `Place.store`
     UniqueConstraint("source", "schema_name", "table_name"),
     UniqueConstraint("source", "trino_schema", "trino_table"),
     Index(None, "class_id"),
     Index(None, "source", "strictest_tier"),
+    Index(None, "place"),
 )
 
 versions = Table(
@@ -105,6 +108,18 @@ departed_columns = Table(
     Column("name", Text, nullable=False),  # `codec.exact`
     Column("column_class_id", Integer, ForeignKey("column_classes.id"), nullable=False),  # its last
     PrimaryKeyConstraint("dataset_id", "version", "name"),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id"), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("stamp", Text),  # of the dataset, and of its content, when it was profiled
+    Column("content_stamp", Text),
+    Column("version", Integer, nullable=False),
+    Column("column_classes", Text, nullable=False),  # of the dataset, when it was decided which values to keep
+    Column("at", Text, nullable=False),
 )
 
 manifests = Table(

@@ -19,6 +19,7 @@ from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
 from hms_registry.store.outbox import SqlOutbox
+from hms_registry.store.profiles import SqlProfiles
 from hms_registry.store.registrations import SqlRegistrations
 from hms_registry.store.renaming import SqlRenames
 from hms_registry.store.search import SqlSearch
@@ -122,6 +123,10 @@ class SqlUnit:
     def deliveries(self) -> SqlDeliveries:
         return SqlDeliveries(self._session)
 
+    @cached_property
+    def profiles(self) -> SqlProfiles:
+        return SqlProfiles(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -136,7 +141,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries", "renames",
+    "deliveries", "renames", "profiles",
 )  # fmt: skip
 
 

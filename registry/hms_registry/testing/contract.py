@@ -14,8 +14,10 @@ from hms_registry.domain.crawls import ContainerListed, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct, Operator
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import HmsError, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
+from hms_registry.testing.counting import assert_counted
 from hms_registry.testing.harness import Harness, address_of, by_id
 from hms_registry.testing.oracle import select
 from hms_registry.testing.predicates import PREDICATES, where
@@ -138,6 +140,42 @@ class AdapterContract(Harness):
         rows = self.read(self.scan(again, replace(request, ref=pickle.loads(pickle.dumps(request.ref)))))
 
         assert by_id(rows) == list(SAMPLE_ROWS)
+
+    # Profiling
+
+    def test_a_profile_says_what_the_rows_say(self, folder: Path, store: Adapter) -> None:
+        """Every figure is what counting the sample's rows gives; where there is none, a note says why."""
+        self.analyze(folder)
+
+        profile = self.profile(store, *SAMPLE_SCHEMA.names)
+
+        assert isinstance(profile, Profile)
+        assert profile.address == Address("src", *self.sample_name())
+        assert profile.columns or profile.note
+        assert profile.rows in (None, len(SAMPLE_ROWS))
+        for column in profile.columns:
+            if column.path.name not in self.own_columns:
+                assert_counted(column)
+
+    def test_a_profile_holds_no_value_that_may_not_be_kept(self, folder: Path, store: Adapter) -> None:
+        """Of a column that was not named, there are counts at most."""
+        self.analyze(folder)
+
+        profile = self.profile(store, "lock")
+
+        assert isinstance(profile, Profile)
+        assert [str(each.path) for each in profile.columns if each.holds_values and each.path.name != "lock"] == []
+
+    def test_stamps_stay_as_they_are_where_profiles_are_wanted(self, folder: Path, store: Adapter) -> None:
+        """A second look by another adapter sees the same stamps, so that nothing is profiled twice."""
+        self.analyze(folder)
+        again = self.open(self.url(folder))
+        wanted = Scope(profiles=True)
+
+        looks = [(each.stamp(wanted), list(each.discover(wanted))) for each in (store, again)]
+        again.close()
+
+        assert looks[0] == looks[1]
 
     # Scanning
 

@@ -13,7 +13,9 @@ import pytest
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import Profile
 from hms_registry.ports.adapter import Adapter, Scan, ScanRequest, Scans, Scope
+from hms_registry.ports.profiles import ProfileRequest, Profiles
 from hms_registry.testing.sample import SAMPLE_SCHEMA, Row
 
 
@@ -57,6 +59,9 @@ class Harness(ABC):
     def dead_url(self, folder: Path, canary: str) -> str:
         """Return the URL of a store that is not there, with *canary* in it where a secret would be."""
 
+    def analyze(self, folder: Path) -> None:  # noqa: B027 # most stores need not be told
+        """Have the store count the values of the sample, if it does so only when it is told to."""
+
     def options(self) -> Mapping[str, str]:
         """Return the adapter's options."""
         return {}
@@ -99,6 +104,16 @@ class Harness(ABC):
         if not isinstance(adapter, Scans):
             pytest.skip("this adapter does not scan")
         return adapter.scan(request)
+
+    def profile(self, adapter: Adapter, *values_of: str) -> Profile | Failure:
+        """Profile the sample, with the values of these columns; an adapter that cannot is not asked further."""
+        if not isinstance(adapter, Profiles):
+            pytest.skip("this adapter does not profile")
+        (described,) = adapter.describe([self.sample(adapter)])
+        assert isinstance(described, DescribedDataset)
+        columns, kept = described.columns, frozenset(values_of)
+        (result,) = adapter.profile([ProfileRequest(ref=described.ref, columns=columns, values_of=kept)])
+        return result
 
     def read(self, scan: Scan) -> list[Row]:
         """Read a scan whole."""
