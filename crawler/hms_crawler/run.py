@@ -23,7 +23,7 @@ from hms_crawler.profiling import ProfilePass, profile_pass
 from hms_crawler.registering import Registering
 from hms_crawler.renames import held_back
 from hms_crawler.report import Report
-from hms_crawler.scope import scope_of
+from hms_crawler.scope import scope_of, with_registered
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import Source
@@ -256,7 +256,7 @@ def crawl(
             progress=progress,
             lease=lease,
             listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
-            scope=scope,
+            scope=with_registered(scope, known),
             withheld=withheld,
             accepts_removals=accepts_removals,
             # A source keeps no stamp once a run was killed, broke off or failed at something.

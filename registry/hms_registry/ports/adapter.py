@@ -33,6 +33,8 @@ class Scope:
         deadline_s: seconds that the whole call may take.
         previous: the stamp of the last crawl that ended whole, for `stamp`: an adapter that sees that nothing it
             covers has changed returns this very stamp.
+        registered: schemas in which something is registered, for `discover`: where a store hides what the account may
+            not see, an adapter asks for those that it was not told of, since only a refusal tells them from dropped.
         profiles: what a profile is made of counts as well, see `ports.profiles.Profiles`.
     """
 
@@ -40,6 +42,7 @@ class Scope:
     schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
+    registered: frozenset[str] = frozenset()
     profiles: bool = False
 
 
