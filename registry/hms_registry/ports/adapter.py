@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
-from hms_registry.domain.crawls import Discovery, Failure
+from hms_registry.domain.crawls import Discovery, Failure, Unchanged
 from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct
@@ -166,6 +166,20 @@ class Rests(Protocol):
 
     def rest(self) -> bool:
         """Let go of what the next query will not need; False = it is not fit for another."""
+        ...
+
+
+@runtime_checkable
+class ListsChanges(Protocol):
+    """It can say at once of very many datasets that they are as they were: a ref for each would cost most of a crawl
+    in which one changed."""
+
+    def changes(self, scope: Scope, *, known: Mapping[str, Mapping[str, Stamp]]) -> Iterator[Discovery | Unchanged]:
+        """List as `discover` does, but tell in one go which datasets of a schema have the stamps they had.
+
+        Args:
+            known: stamps by schema and table, of datasets that are registered, there, and wanted.
+        """
         ...
 
 
