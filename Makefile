@@ -2,12 +2,14 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# Where `make up` keeps servers, data and home; with root's account, a folder that PostgreSQL's may enter.
+STACK ?= .stack
 STAMP := $(VENV)/.installed
 # `make WHEEL=1 ...` installs the built wheel, so that tests see what users get; otherwise the checkout itself.
 WHEEL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check format test test-quick test-nightly bench bench-peers bench-nightly serve clean
+.PHONY: help install demo check format test test-quick test-nightly bench bench-peers bench-nightly serve up down clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +39,7 @@ format: install ## format and fix what can be fixed
 	$(BIN)/ruff format .
 
 test: install ## every test, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'
@@ -57,5 +59,11 @@ bench-nightly: install ## the figures that take too long for every day
 serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve
 
-clean: ## remove what `make` made
-	rm -rf $(VENV) dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+up: install ## every kind of store on this machine, in the background, with the demo's data; `make down` stops it
+	@$(BIN)/python -m stack up $(STACK)
+
+down: ## stop what `make up` started; its data stay
+	@test ! -d $(STACK) || $(BIN)/python -m stack down $(STACK)
+
+clean: down ## remove what `make` made
+	rm -rf $(VENV) $(STACK) dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,10 @@
-"""The demo on real stores: transport's tables in PostgreSQL, CDC's files in S3, one policy over both.
+"""The demo on real stores: transport's tables in PostgreSQL, CDC's files in S3 and in Hive, a clinic in MongoDB.
 
-    python examples/real_stores.py HOME
+    python examples/real_stores.py HOME [--no-crawl]
 
-puts the demo's data there, makes HOME a registry's home over it, crawls, and puts the policy in force. It may be run
-again: what is loaded, and the files of the home, stay as they are. The environment says where the stores are, and who
-may write there:
+puts the demo's data there, makes HOME a registry's home over it, crawls unless it is told not to, and puts the policy
+in force. It may be run again: what is loaded, and the files of the home, stay as they are. The environment says where
+the stores are, and who may write there:
 
     DEMO_POSTGRES      how libpq is told of a database, and of somebody who may make a role and schemas there
     DEMO_S3            the URL of an S3 server
@@ -18,37 +18,31 @@ and who only reads there, as the home's sources.yml will ask for it:
     CDC_ACCESS_KEY     of an account that may list and read the bucket
     CDC_SECRET_KEY
 
-With DEMO_CATALOGUE, a URL as settings.yml takes it, the catalogue lies there and not in HOME.
+These may be left out, each with its part of the story:
+
+    DEMO_HIVE          a HiveServer2 that asks for no password and may read the bucket, hive://USER@HOST:PORT, and
+    DEMO_METASTORE     its metastore, thrift://HOST:PORT
+    DEMO_MONGO         a MongoDB that asks for no password, mongodb://HOST:PORT
+    DEMO_CATALOGUE     a URL as settings.yml takes it: the catalogue lies there and not in HOME
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import boto3
-import psycopg
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
-from build_demo import HERE, build_cdc, build_passages
-from psycopg import sql
+from build_demo import HERE, build_cdc
+from demo_postgres import FILES, PASSAGES, READER, load_postgres
+from demo_s3 import SURVEILLANCE, load_s3
 from psycopg.conninfo import conninfo_to_dict
 
-READER = "hms_reader"
-LAKE = ("locks27/barge_weekly", "rail/rail_weekly")
-CDC = """
-regions flu_weekly flu_weekly_state linelist_synthetic patient_contacts_synthetic
-flu_season_summary linelist_weekly_synthetic linelist_by_zip_synthetic
-""".split()
-SOURCES = """\
-# Two agencies, two stores, each read by an account that may do nothing else there.
+LAKE_AND_CDC = """\
+# Each store is read by an account that may do nothing else there. Secrets are in the environment.
 sources:
   lake:
     url: postgresql://{reader}:${{LAKE_PASSWORD}}@{lake}
@@ -65,19 +59,33 @@ sources:
       access_key: ${{CDC_ACCESS_KEY}}
       secret_key: ${{CDC_SECRET_KEY}}
 """
+SURVEILLANCE_IN_HIVE = """\
+  surveillance:
+    url: {hive}
+    agency: HHS:CDC
+    owner: HHS:CDC
+    privacy_tier: PUBLIC  # counts by state, as the CDC publishes them
+    options:
+      metastore: {metastore}
+      read_from: s3://{bucket}/{prefix}  # files below it are read without HiveServer2
+      endpoint: {endpoint}
+      access_key: ${{CDC_ACCESS_KEY}}
+      secret_key: ${{CDC_SECRET_KEY}}
+"""
+CLINIC_IN_MONGO = """\
+  clinic:
+    url: {url}
+    agency: HHS:CDC
+    owner: HHS:CDC
+"""
 
 
-def main(home: Path, env: Mapping[str, str]) -> None:
-    """Load both stores, then type what a person would type."""
-    where = conninfo_to_dict(env["DEMO_POSTGRES"])
-    lake = f"{where['host']}:{where.get('port', 5432)}/{where['dbname']}"
-    with tempfile.TemporaryDirectory() as made:
-        load_lake(env["DEMO_POSTGRES"], env["LAKE_PASSWORD"], passages=Path(made) / "passages_synthetic")
-        load_cdc(env, database=Path(made) / "cdc.db")
+def main(home: Path, env: Mapping[str, str], *, crawls: bool) -> None:
+    """Load the stores, then type what a person would type."""
+    with tempfile.TemporaryDirectory() as folder:
+        load(Path(folder), env)
     home.mkdir(parents=True, exist_ok=True)
-    files = {
-        "sources.yml": SOURCES.format(reader=READER, lake=lake, bucket=env["DEMO_BUCKET"], endpoint=env["DEMO_S3"])
-    }
+    files = {"sources.yml": sources(env)}
     if env.get("DEMO_CATALOGUE"):
         files["settings.yml"] = f"catalogue: {{url: '{env['DEMO_CATALOGUE']}'}}\n"
     for name, told in files.items():
@@ -86,10 +94,53 @@ def main(home: Path, env: Mapping[str, str]) -> None:
     if not (home / "policies").exists():
         shutil.copytree(HERE / "policies", home / "policies")
     is_new = not (home / ".hms-dta").exists()
-    manifests = list(write_manifests(home / "manifests", lake=lake))
-    for words in (["init"], ["crawl"], *(["ingest", str(path)] for path in manifests)) if is_new else (["crawl"],):
+    manifests = list(write_manifests(home / "manifests", env))
+    for words in (["init"], *(["ingest", str(path)] for path in manifests)) if is_new else ():
         hms(home, *words)
+    if "DEMO_HIVE" in env:
+        from demo_hive import load_hive
+
+        load_hive(env["DEMO_HIVE"], bucket=env["DEMO_BUCKET"])
+    if crawls:
+        hms(home, "crawl")
     hms(home, "policy", "publish")
+
+
+def load(folder: Path, env: Mapping[str, str]) -> None:
+    """Put the data into each store that the environment names, but for Hive, which finds its own in S3."""
+    database = folder / "cdc.db"
+    build_cdc(database)
+    load_postgres(env["DEMO_POSTGRES"], env["LAKE_PASSWORD"], passages=folder / "passages_synthetic")
+    load_s3(env, database=database, is_with_hive="DEMO_HIVE" in env)
+    if "DEMO_MONGO" in env:
+        from demo_mongo import load_mongo
+
+        load_mongo(env["DEMO_MONGO"], database=database)
+
+
+def sources(env: Mapping[str, str]) -> str:
+    """Return sources.yml."""
+    bucket, endpoint = env["DEMO_BUCKET"], env["DEMO_S3"]
+    told = LAKE_AND_CDC.format(reader=READER, lake=lake_of(env), bucket=bucket, endpoint=endpoint)
+    if "DEMO_HIVE" in env:
+        hive, metastore = env["DEMO_HIVE"], env["DEMO_METASTORE"]
+        told += SURVEILLANCE_IN_HIVE.format(
+            hive=hive, metastore=metastore, bucket=bucket, prefix=SURVEILLANCE, endpoint=endpoint
+        )
+    return told + (CLINIC_IN_MONGO.format(url=clinic_of(env)) if "DEMO_MONGO" in env else "")
+
+
+def lake_of(env: Mapping[str, str]) -> str:
+    """Return where PostgreSQL has the lake: HOST:PORT/DATABASE."""
+    where = conninfo_to_dict(env["DEMO_POSTGRES"])
+    return f"{where['host']}:{where.get('port', 5432)}/{where['dbname']}"
+
+
+def clinic_of(env: Mapping[str, str]) -> str:
+    """Return the URL of the clinic's database."""
+    from demo_mongo import DATABASE
+
+    return f"{env['DEMO_MONGO'].rstrip('/')}/{DATABASE}"
 
 
 def hms(home: Path, *words: str) -> None:
@@ -98,103 +149,31 @@ def hms(home: Path, *words: str) -> None:
     subprocess.run([str(Path(sys.executable).with_name("hms-dta")), "--home", str(home), *words], check=True)
 
 
-def load_lake(url: str, password: str, *, passages: Path) -> None:
-    """Load transport's tables, whole or not at all, and let one role read them and do nothing else."""
-    with psycopg.connect(url) as store:
-        if store.execute("SELECT to_regclass('seaway.passages_synthetic')").fetchone() == (None,):
-            for name in LAKE:
-                insert(store, name, pa.csv.read_csv(HERE / f"data/lake/{name}.csv"))
-            build_passages(passages)
-            insert(store, "seaway/passages_synthetic", pq.read_table(passages))
-        known = store.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (READER,)).fetchone()
-        verb = sql.SQL("ALTER" if known else "CREATE")
-        role = sql.Identifier(READER)
-        store.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password)))
-        database = sql.Identifier(store.info.dbname)
-        store.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
-        for schema in sorted({name.partition("/")[0] for name in (*LAKE, "seaway/")}):
-            store.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), role))
-            grant = sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}")
-            store.execute(grant.format(sql.Identifier(schema), role))
-
-
-def insert(store: psycopg.Connection, name: str, table: pa.Table) -> None:
-    """Make a table of an Arrow table's columns, and fill it."""
-    schema, _, short = name.partition("/")
-    into = sql.Identifier(schema, short)
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(postgres_type(column.type)))
-        for column in table.schema
-    )
-    store.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-    store.execute(sql.SQL("CREATE TABLE {} ({})").format(into, columns))
-    with store.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(into)) as copy:
-        for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            copy.write_row(row)
-
-
-def postgres_type(arrow: pa.DataType) -> str:
-    """Return the type of a column in PostgreSQL."""
-    if pa.types.is_dictionary(arrow):
-        arrow = arrow.value_type
-    if pa.types.is_timestamp(arrow):
-        return "timestamptz"
-    return {"int64": "bigint", "int32": "integer", "double": "double precision", "date32[day]": "date"}.get(
-        str(arrow), "text"
-    )
-
-
-def load_cdc(env: Mapping[str, str], *, database: Path) -> None:
-    """Write each of CDC's tables as a Parquet file, with its manifest beside it."""
-    store = boto3.client(
-        "s3",
-        endpoint_url=env["DEMO_S3"],
-        aws_access_key_id=env["DEMO_S3_KEY"],
-        aws_secret_access_key=env["DEMO_S3_SECRET"],
-        region_name="us-east-1",
-    )
-    bucket = env["DEMO_BUCKET"]
-    if bucket not in {known["Name"] for known in store.list_buckets()["Buckets"]}:
-        store.create_bucket(Bucket=bucket)
-    there = {entry["Key"] for entry in store.list_objects_v2(Bucket=bucket).get("Contents", [])}
-    missing = [name for name in CDC if f"{name}.parquet" not in there]
-    if missing:
-        build_cdc(database)
-    for name in missing:
-        body = pa.BufferOutputStream()
-        pq.write_table(rows_of(database, name), body)
-        store.put_object(Bucket=bucket, Key=f"{name}.parquet", Body=body.getvalue().to_pybytes())
-    for name in CDC:
-        manifest = (HERE / f"data/cdc/{name}.manifest.yml").read_text(encoding="utf-8")
-        # A file is no view: nothing of where it comes from is known, so there is nothing to declassify.
-        told = manifest.replace(f"sqlite:///cdc.db#{name}", f"{name}.parquet").replace("declassify: true\n", "")
-        store.put_object(Bucket=bucket, Key=f"{name}.manifest.yml", Body=told.encode())
-
-
-def rows_of(database: Path, name: str) -> pa.Table:
-    """Read a table or view of CDC's SQLite database; its dates are texts there."""
-    with sqlite3.connect(database) as store:
-        store.row_factory = sqlite3.Row
-        table = pa.Table.from_pylist([dict(row) for row in store.execute(f'SELECT * FROM "{name}"')])  # noqa: S608  # our names
-    store.close()
-    dates = [column for column in table.column_names if column.endswith(("_date", "week_end"))]
-    for column in dates:
-        table = table.set_column(table.column_names.index(column), column, table[column].cast(pa.date32()))
-    return table
-
-
-def write_manifests(folder: Path, *, lake: str) -> Iterator[Path]:
-    """Write the manifests of transport's tables: a database has no place beside the data to put them."""
+def write_manifests(folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
+    """Write the manifests of tables and collections: a database has no place beside the data to put them."""
     folder.mkdir(exist_ok=True)
-    for name in (*LAKE, "seaway/passages_synthetic"):
+    for name in (*FILES, PASSAGES):
         told = (HERE / f"data/lake/{name}.manifest.yml").read_text(encoding="utf-8").splitlines()
-        lies = [f"source: postgresql://{lake}#{name}" if line.startswith("source:") else line for line in told]
-        path = folder / f"{name.partition('/')[2]}.manifest.yml"
-        path.write_text("\n".join(lies) + "\n", encoding="utf-8")
-        yield path
+        where = f"source: postgresql://{lake_of(env)}#{name}"
+        lies = [where if line.startswith("source:") else line for line in told]
+        yield written(folder / f"{name.partition('/')[2]}.manifest.yml", "\n".join(lies) + "\n")
+    if "DEMO_MONGO" in env:
+        from demo_mongo import COLLECTION, MANIFEST
+
+        told = MANIFEST.format(url=clinic_of(env), collection=COLLECTION)
+        yield written(folder / f"{COLLECTION}.manifest.yml", told)
+
+
+def written(path: Path, text: str) -> Path:
+    """Write a file, and return where."""
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: real_stores.py HOME")
-    main(Path(sys.argv[1]), os.environ)
+    asked = sys.argv[1:]
+    crawls = "--no-crawl" not in asked
+    homes = [word for word in asked if word != "--no-crawl"]
+    if len(homes) != 1:
+        sys.exit("usage: real_stores.py HOME [--no-crawl]")
+    main(Path(homes[0]), os.environ, crawls=crawls)

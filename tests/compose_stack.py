@@ -16,7 +16,7 @@ import yaml
 from command import HMS_DTA
 from services import seaweedfs
 from services.postgres import Database
-from services.running import free_port, start_process
+from services.running import ends_with_us, free_port, start_process
 from serving import eventually
 
 ROOT = Path(__file__).parents[1]
@@ -104,7 +104,7 @@ def s3_server(folder: Path, environ: Mapping[str, str]) -> Iterator[int]:
     ours = {"master.port": master, "volume.port": volume, "filer.port": filer, "admin.port": admin,
             "s3.localSocket": folder / "s3.sock", "filer.localSocket": folder / "filer.sock"}  # fmt: skip
     running = start_process(
-        [*seaweedfs._ends_with_us(), seaweedfs._program(), *words, *(f"-{name}={to}" for name, to in ours.items())],
+        [*ends_with_us(), seaweedfs._program(), *words, *(f"-{name}={to}" for name, to in ours.items())],
         url=f"http://127.0.0.1:{port}",
         log=folder / "s3.log",
         cwd=folder,

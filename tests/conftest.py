@@ -24,6 +24,7 @@ from services.fixtures import (
     postgres_server,
     seaweed_server,
 )
+from shares import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
 __all__ = [
     "bucket",
@@ -39,6 +40,8 @@ __all__ = [
     "odd_mongo",
     "postgres_database",
     "postgres_server",
+    "pytest_collection_modifyitems",
+    "pytest_xdist_make_scheduler",
     "seaweed_server",
 ]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import Self
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import Scan, ScanRequest
 
 CANARY = "canary-7f3a"
+PATIENCE_S = 30.0
+"""How long a test waits for what must come: no test is faster or slower for it, but one that fails."""
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Store:
     opened: int = 0
     closed: int = 0
     adapters_closed: int = 0
+    is_read: Event = field(default_factory=Event)
     requests: list[ScanRequest] = field(default_factory=list)
 
     def open(self, _source: str) -> Store:
@@ -50,6 +54,7 @@ class Store:
         return pa.RecordBatchReader.from_batches(request.schema, self._read(request))
 
     def _read(self, request: ScanRequest) -> Iterator[pa.RecordBatch]:
+        self.is_read.set()
         try:
             for at in range(self.batches):
                 if at == self.breaks_at:
@@ -63,6 +68,12 @@ class Store:
         finally:
             self.closed += 1
             self._note("close")
+
+    def once_read(self, act: Callable[[], object]) -> Thread:
+        """Act from another thread, as soon as the first batch is asked for; whoever calls joins it."""
+        thread = Thread(target=lambda: self.is_read.wait(PATIENCE_S) and act())
+        thread.start()
+        return thread
 
     def close(self) -> None:
         self.adapters_closed += 1

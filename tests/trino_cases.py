@@ -53,6 +53,8 @@ ARITHMETIC: list[tuple[str, object]] = [
     ("1.00 / 3", D("0.33")),
     ("7.50 / 2", D("3.75")),
     ("1.0 / 0.0", FAILS),
+    ("1e", INVALID),
+    (".5E", INVALID),
     ("1e0 / 0", float("inf")),
     ("-1e0 / 0", float("-inf")),
     ("is_nan(0e0 / 0)", True),

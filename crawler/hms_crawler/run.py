@@ -17,13 +17,13 @@ from hms_crawler.edges import EdgePass
 from hms_crawler.ending import end, end_unchanged
 from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
-from hms_crawler.listing import Listing, identities
+from hms_crawler.listing import Listing, identities, listed
 from hms_crawler.manifests import Beside, read_beside
 from hms_crawler.profiling import ProfilePass, profile_pass
 from hms_crawler.registering import Registering
 from hms_crawler.renames import held_back
 from hms_crawler.report import Report
-from hms_crawler.scope import scope_of
+from hms_crawler.scope import scope_of, with_registered
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import Source
@@ -89,11 +89,12 @@ class Run:
     def _wanted(self) -> Iterator[DatasetRef]:
         broke: SourceError | None = None
         try:
-            for item in guarded(self.adapter.discover(self.scope)):
-                known = self.listing.known.get(item.address) if isinstance(item, DatasetRef) else None
+            is_told_whole = self.edges.owes or self.profiles is not None
+            for item in guarded(listed(self.adapter, self.listing, is_told_whole=is_told_whole)):
+                known = self.listing.find(item.address) if isinstance(item, DatasetRef) else None
                 ref = self.listing.take(item)
                 if isinstance(item, DatasetRef):
-                    self.edges.see(item)
+                    self.edges.see(item, known)
                     if self.profiles is not None:
                         self.profiles.see(item)
                 if ref is not None:
@@ -180,7 +181,8 @@ class Run:
                 uow.registrations.mark(absent.suspect, DatasetState.SUSPECT)
                 uow.registrations.mark(self.listing.returned, DatasetState.PRESENT)
                 uow.commit()
-        if absent.gone or absent.suspect or self.listing.returned or self.edges.has_news:
+            self.edges.move([*absent.gone, *self.listing.returned])
+        if self.edges.has_news:
             balance.edges = self.edges.write(self.adapter, self.catalogue, on_failure=self.listing.failures.append)
         if absent.stopped is not None:
             raise absent.stopped
@@ -247,7 +249,7 @@ def crawl(
         if isinstance(stamp, HmsError):
             return end(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp, place=source.place)
         with catalogue.unit() as uow:
-            known = uow.registrations.known(name)
+            known = uow.inventory.of(name)
         was_cut = previous is not None and previous.state is CrawlState.RUNNING
         run = Run(
             source=source,
@@ -256,11 +258,11 @@ def crawl(
             progress=progress,
             lease=lease,
             listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
-            scope=scope,
+            scope=with_registered(scope, known),
             withheld=withheld,
             accepts_removals=accepts_removals,
             # A source keeps no stamp once a run was killed, broke off or failed at something.
-            edges=EdgePass(lease=lease, owes=bool(known) and (was_cut or kept is None), was_cut=was_cut),
+            edges=EdgePass(lease, is_first=not known, owes=bool(known) and (was_cut or kept is None), was_cut=was_cut),
             profiles=profile_pass(source, adapter, lease=lease),
         )
         return _walk(run, stamp)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from hms_registry.domain.datasets import Stamp
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hms_registry.domain.datasets import DatasetState, Stamp
+from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
 from hms_registry.ports.adapter import Scope
+from hms_registry.ports.catalogue import Known
 
 
 def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | None = None) -> Scope:
@@ -16,6 +21,12 @@ def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | Non
         previous=previous,
         profiles=source.profile,
     )
+
+
+def with_registered(scope: Scope, known: Mapping[Address, Known]) -> Scope:
+    """Say in which schemas something is registered that is not gone."""
+    schemas = {address.schema for address, each in known.items() if each.state is not DatasetState.GONE}
+    return replace(scope, registered=frozenset(schemas))
 
 
 def _schemas(source: Source) -> frozenset[str] | None:

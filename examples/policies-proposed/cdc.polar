@@ -1,10 +1,13 @@
 # CDC's part of the policy: who sees patients, and how much of them.
 
-# Epidemiologists find and read all of CDC's store.
+# Epidemiologists find and read all of CDC's stores.
 allow(principal: Principal, "find", dataset: Dataset) if
-    "epidemiologist" in principal.roles and dataset.source = "cdc";
+    "epidemiologist" in principal.roles and is_of_cdc(dataset);
 allow(principal: Principal, "read", dataset: Dataset) if
-    "epidemiologist" in principal.roles and dataset.source = "cdc";
+    "epidemiologist" in principal.roles and is_of_cdc(dataset);
+
+is_of_cdc(dataset) if dataset.source = "cdc";
+is_of_cdc(dataset) if dataset.source = "clinic";
 
 # Shipping analysts find what they are cleared for, and read it.
 allow(principal: Principal, "find", dataset: Dataset) if

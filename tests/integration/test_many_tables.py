@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from command import HMS_DTA
+from command import HMS_DTA, hms
 from faulty_stores import SECRETS
 from services.postgres import PASSWORD, Database, PostgresServer
 
@@ -67,7 +67,7 @@ def test_memory_stays_as_the_tables_grow_in_number(database: Database, tmp_path:
     peaks = []
     for number in (TABLES // 2, TABLES):
         home = tmp_path / str(number)
-        subprocess.run([HMS_DTA, "--home", home, "init"], check=True, capture_output=True, timeout=60)
+        assert hms(home, "init").code == 0
         url = f"postgresql://postgres:${{PG_PASSWORD}}@127.0.0.1:{database.port}/{database.name}"
         (home / "sources.yml").write_text(json.dumps({"sources": {"cdc": {"url": url}}}))
         _make(database, 1 if not peaks else TABLES // 2 + 1, number)

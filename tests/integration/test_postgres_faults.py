@@ -14,7 +14,7 @@ import pytest
 
 from hms_registry.domain.crawls import CrawlState, Failure
 from hms_registry.domain.datasets import DatasetRef, DatasetState, DescribedDataset
-from hms_registry.errors import CredentialsRejected, HmsError, ScanFailed, SourceUnreachable
+from hms_registry.errors import CredentialsRejected, HmsError, ScanFailed
 from hms_registry.ports.adapter import ScanRequest, Scope
 from postgres_crawling import Registry, adapter_of, registry
 from services.postgres import PASSWORD, Database, PostgresServer
@@ -41,8 +41,8 @@ def _states(crawled: Registry) -> set[DatasetState]:
     return {dataset.state for dataset in crawled.datasets().values()}
 
 
-def _secret_free(error: BaseException) -> bool:
-    """Say whether neither text nor hint of an error and of what it came from, but the driver's own, tells a secret."""
+def _secret_free(error: BaseException | str) -> bool:
+    """Say whether neither text nor hint of an error, or of a report, tells a secret."""
     told = f"{error}{getattr(error, 'hint', '')}{error!r}"
     return PASSWORD not in told and quote(PASSWORD, safe="") not in told
 
@@ -88,7 +88,7 @@ def test_a_server_that_cannot_be_reached_costs_no_dataset(database: Database, wa
         assert report.state is CrawlState.FAILED
         assert report.error.startswith("source src: ")
         assert report.hint
-        assert PASSWORD not in str(report.as_dict())
+        assert _secret_free(str(report.as_dict()))
         assert _states(crawled) == {DatasetState.PRESENT}
         assert len(crawled.datasets()) == TABLES + 1
         with crawled.catalogue.unit() as uow:
@@ -277,17 +277,6 @@ def test_a_kept_connection_that_broke_meanwhile_is_replaced(database: Database) 
         third = adapter.scan(request).open_reader().read_all()
 
     assert first.num_rows == second.num_rows == third.num_rows > 0
-
-
-def test_no_error_tells_the_dsn_or_the_password(database: Database) -> None:
-    """Of every way to fail, neither the sentence nor the hint tells any part of the URL's secret."""
-    with ExitStack() as stack:
-        for url in (way(stack) for way in _unreachable_urls(database).values()):
-            with closing(adapter_of(url, statement_timeout_s="1")) as adapter:
-                with pytest.raises(SourceUnreachable) as caught:
-                    list(adapter.discover(Scope(deadline_s=2.0)))
-
-                assert _secret_free(caught.value)
 
 
 def test_every_error_class_of_the_driver_becomes_ours() -> None:

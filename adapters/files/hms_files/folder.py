@@ -18,6 +18,7 @@ from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.pieces import Look
 from hms_formats.trees import Locator
+from hms_registry.domain.places import Place, place_at
 from hms_registry.errors import ScanFailed, SettingsInvalid, SourceUnreachable
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Folder:
     def __init__(self, config: FilesConfig) -> None:
         self._config = config
         self._url = Path(config.root).as_uri()
+        self._real = os.path.realpath(config.root)
 
     @property
     def source(self) -> str:
@@ -87,6 +89,15 @@ class Folder:
     def location(self, path: str) -> str:
         """Return a `file:` URL."""
         return f"{self._url.removesuffix('/')}/{quote(path)}" if path else self._url
+
+    @property
+    def store(self) -> str:
+        """Not known: a path is a path of whatever machine looks."""
+        return ""
+
+    def place(self, path: str) -> Place:
+        """Return the place of a file, the links on the way to the source followed."""
+        return place_at("file:", f"{self._real}/{path}")
 
     def path_of(self, location: str, *, beside: str | None = None) -> str | None:
         """Read a path or `file:` URL."""

@@ -72,6 +72,7 @@ def describe_one(tree: Tree, ref: DatasetRef, *, properties: Properties = lambda
         ref=ref if left_out == locator.left_out else replace(ref, locator=str(replace(locator, left_out=left_out))),
         columns=tuple(columns),
         location=tree.location(locator.path),
+        place=tree.place(locator.path),
         format=str(folder.pieces[0].kind.format),
         observation=_observation(kept, merged.row_count),
         findings=(*_stray_findings(members), *folder.findings),
@@ -129,7 +130,10 @@ def _leave_out(folder: _Folder, places: Sequence[int], why: str) -> None:
 
 @lru_cache(maxsize=1024)
 def _spelled(arrow: pa.DataType) -> tuple[str, str]:
-    """Return how Trino and Arrow write a type: a lake has many columns and few types."""
+    """Return how Trino and Arrow write a type: a lake has many columns and few types.
+
+    Arrow calls lists equal whose items have other names. What comes here is of `plain_type`, where they have one.
+    """
     return trino_type(arrow), str(arrow)
 
 
@@ -171,6 +175,7 @@ def _unreadable(tree: Tree, ref: DatasetRef, locator: Locator, members: Members)
         ref=ref,
         columns=(),
         location=tree.location(locator.path),
+        place=tree.place(locator.path),
         format=str(locator.format or ""),
         is_readable=False,
         observation=_observation(members.files, None),

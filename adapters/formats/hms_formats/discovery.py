@@ -93,12 +93,13 @@ def discover(tree: Tree, *, within: Collection[str] | None = None) -> Iterator[D
 
 
 def ref_of(tree: Tree, schema: str, name: str, found: Group) -> DatasetRef:
-    """Make the ref of a group of files; its stamp covers every file in it, strays too."""
+    """Make the ref of a group of files; its stamp covers every file in it, strays too, and which
+    store they are in."""
     locator = Locator(path=found.path, is_folder=found.is_folder, format=found.format)
     return DatasetRef(
         address=Address(tree.source, schema, name),
         kind=DatasetKind.FOLDER if found.is_folder else DatasetKind.FILE,
-        stamp=stamp_of([*found.files, *found.strays]),
+        stamp=stamp_of([*found.files, *found.strays], store=tree.store),
         locator=str(locator),
     )
 

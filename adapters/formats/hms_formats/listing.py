@@ -69,9 +69,9 @@ def is_hidden_folder(name: str) -> bool:
     return name[:1] in (".", "_") and "=" not in name
 
 
-def stamp_of(entries: Iterable[Entry]) -> Stamp:
-    """Hash names, sizes, times and the store's tags."""
-    digest = hashlib.sha256()
+def stamp_of(entries: Iterable[Entry], *, store: str = "") -> Stamp:
+    """Hash names, sizes, times and the store's tags, and which store it is."""
+    digest = hashlib.sha256(store.encode())
     lines = (f"{path}\0{size}\0{mtime_ns}\0{tag}\n" for path, size, mtime_ns, tag in entries)
     while block := "".join(islice(lines, _HASHED)):
         digest.update(block.encode())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,32 +16,12 @@ from hms_formats.filters import matching
 from hms_formats.jsonlines import read_json
 from hms_formats.parquet import read_parquet
 from hms_formats.pieces import Piece
+from hms_formats.stopping import Stop
 from hms_registry.domain.predicates import Conjunct
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import ScanRequest
 
 Batches = Iterator[pa.RecordBatch]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """When to stop reading: nobody waits any more, or time is up."""
-
-    is_cancelled: Callable[[], bool]
-    ends_at: float
-
-    @classmethod
-    def of(cls, request: ScanRequest) -> Stop:
-        """Start the clock of a request."""
-        is_set = request.cancel.is_set if request.cancel is not None else lambda: False
-        return cls(is_cancelled=is_set, ends_at=time.monotonic() + request.deadline_s)
-
-    def check(self, what: str) -> None:
-        """Raise ScanFailed if it is time to stop: a cut stream must not look like a whole one."""
-        if self.is_cancelled():
-            raise ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
-        if time.monotonic() > self.ends_at:
-            raise ScanFailed(f"{what} could not be read in time", hint="ask for less, or raise the query's deadline")
 
 
 def reader_of(schema: pa.Schema, batches: Batches) -> pa.RecordBatchReader:

@@ -15,6 +15,7 @@ from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.partitions import partition_values
 from hms_formats.pieces import Look, Piece
+from hms_registry.domain.places import Place
 from hms_registry.errors import ScanFailed
 
 T = TypeVar("T")
@@ -107,6 +108,15 @@ class Tree(Protocol):
 
     def location(self, path: str) -> str:
         """Return the URL of a path below the root."""
+        ...
+
+    @property
+    def store(self) -> str:
+        """Which store its root is in, see `Place.store`."""
+        ...
+
+    def place(self, path: str) -> Place:
+        """Return where a path below the root lies, whoever looks."""
         ...
 
     def path_of(self, location: str, *, beside: str | None = None) -> str | None:

@@ -126,7 +126,8 @@ class HiveAdapter:
             return Failure(subject=f"a table of {table.database}", reason=error.message)
         self._keep(address, table)
         tells_all, kind = self._door.tells_all, table.dataset_kind
-        stamp = table.stamp if tells_all or kind is DatasetKind.TABLE else None
+        can_tell = tells_all or (kind is DatasetKind.TABLE and not self._config.describes_all)
+        stamp = table.stamp(endpoint=self._config.lake.endpoint) if can_tell else None
         return DatasetRef(address=address, kind=kind, stamp=stamp, locator=table.shape if tells_all else "")
 
     def _keep(self, address: Address, table: HiveTable) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from hms_hive.config import HiveConfig
-from hms_hive.places import place_of, shown
+from hms_hive.places import lies_at, shown
 from hms_hive.tables import Field, HiveTable
 from hms_hive.types import hive_type
 from hms_registry.domain.columns import Column, ColumnPath
@@ -41,6 +41,7 @@ def describe_table(config: HiveConfig, ref: DatasetRef, table: HiveTable) -> Des
         description=table.parameters.get("comment", ""),
         owner=table.owner,
         location=shown(table.location) if table.location else f"{config.location}/{table.database}#{table.name}",
+        place=lies_at(table.location, endpoint=config.lake.endpoint),
         format=format_of(table),
         observation=_observation(table),
         properties=dict(_properties(table)),
@@ -102,8 +103,3 @@ def _properties(table: HiveTable) -> Iterator[tuple[str, str]]:
     for name in _TOLD:
         if name in table.parameters:
             yield f"hive.{name}", table.parameters[name]
-
-
-def lies_where_files_do(table: HiveTable) -> bool:
-    """Say whether it lies where another adapter may have found its files."""
-    return bool(table.location) and not table.storage and place_of(table.location) is not None

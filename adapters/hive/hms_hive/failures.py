@@ -10,6 +10,7 @@ from socket import gaierror
 
 from thrift.Thrift import TException
 
+from hms_formats.stopping import timed_out
 from hms_hive.config import HiveConfig
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
 
@@ -97,9 +98,12 @@ def gone(what: str) -> ScanFailed:
     return ScanFailed(f"{what} is not there any more", hint=f"crawl {what.partition('.')[0]} again")
 
 
-def altered(what: str) -> ScanFailed:
+def altered(what: str, *, is_told_by_listing: bool) -> ScanFailed:
     """Labels hold for what it was."""
-    return ScanFailed(f"{what} was altered since it was registered", hint=f"crawl {what.partition('.')[0]} again")
+    hint = f"crawl {what.partition('.')[0]} again"
+    if not is_told_by_listing:
+        hint += "; if it stays so, once with the option describe_all"
+    return ScanFailed(f"{what} was altered since it was registered", hint=hint)
 
 
 def no_way(what: str, why: str) -> ScanFailed:
@@ -107,11 +111,6 @@ def no_way(what: str, why: str) -> ScanFailed:
     return ScanFailed(
         f"{what} cannot be read without HiveServer2: {why}", hint="give the source a hive:// URL beside its metastore"
     )
-
-
-def cancelled(what: str) -> ScanFailed:
-    """Nobody waits for it any more."""
-    return ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
 
 
 def scan_failed(what: str, error: BaseException) -> SourceError:
@@ -122,7 +121,7 @@ def scan_failed(what: str, error: BaseException) -> SourceError:
         return ScanFailed(f"{what}: HiveServer2 failed at reading it", hint="look into the server's own log")
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError) or isinstance(error, TimeoutError):
-        return ScanFailed(f"{what} could not be read in time", hint="ask for less, or raise the query's deadline")
+        return timed_out(what)
     return ScanFailed(
         f"{what}: HiveServer2 broke while it was read", hint="ask again; if it stays so, check the source"
     )

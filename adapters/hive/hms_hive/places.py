@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from hms_registry.domain import places as registered
 from hms_registry.errors import SettingsInvalid
 
 _LOCATION = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<host>[^/]*))?(?P<path>/.*)?\Z", re.DOTALL)
@@ -49,6 +51,24 @@ def place_of(location: str) -> Place | None:
         return Place(host, path) if host and "@" not in host else None
     # Hive keeps what a file: URL holds undecoded, but for what Java's own URIs encode.
     return Place("", path) if scheme == "file" and host in ("", "localhost") else None
+
+
+def lies_at(location: str, *, endpoint: str) -> registered.Place | None:
+    """Return the place of a table's location, in whatever store it is; None if it is no URL.
+
+    Args:
+        endpoint: of the S3 store, if it was stated: Hive has settings of its own, which nobody tells.
+    """
+    found = _LOCATION.match(location)
+    if found is None:
+        return None
+    scheme, host, path = found["scheme"].lower(), found["host"] or "", found["path"] or "/"
+    if scheme in _S3:
+        store = registered.store_at(endpoint) if endpoint else ""
+        return registered.place_at(f"s3://{host.rpartition('@')[2]}", path, store=store)
+    if scheme == "file" and "\0" not in path:
+        return registered.place_at("file:", os.path.realpath(path))
+    return registered.place_at(f"{scheme}://{host.rpartition('@')[2]}", path)
 
 
 def parse_place(source: str, text: str) -> Place:

@@ -8,8 +8,9 @@ from collections.abc import Generator, Mapping, Sequence
 import pyarrow as pa
 
 from hms_formats.arrays import blank_batch
+from hms_formats.stopping import Stop
 from hms_hive.config import HiveConfig
-from hms_hive.failures import Refused, cancelled, scan_failed
+from hms_hive.failures import Refused, scan_failed
 from hms_hive.predicates import condition, quoted
 from hms_hive.server import ERRORS, Row, ServerSession, Statement
 from hms_hive.tables import HiveTable
@@ -61,17 +62,17 @@ def _expression(name: str, kind: str) -> str:
 def _batches(
     config: HiveConfig, sql: str, schema: pa.Schema, request: ScanRequest
 ) -> Generator[pa.RecordBatch, None, None]:
-    what, until = str(request.ref.address), time.monotonic() + request.deadline_s
-    _stop_if_cancelled(request)
-    session = ServerSession(config, until=until)
+    what, stop = str(request.ref.address), Stop.of(request)
+    stop.check(what)
+    session = ServerSession(config, until=stop.ends_at)
     page = min(max(request.batch_rows, 1), _MOST_AT_ONCE)
-    statement = session.stream(sql, page=page, until=until)
+    statement = session.stream(sql, page=page, until=stop.ends_at)
     try:
-        _run(statement, request)
+        _run(statement, stop, what)
         while rows := statement.page(page):
-            _stop_if_cancelled(request)
+            stop.check(what)
             yield _batch(rows, schema, what=what)
-        _stop_if_cancelled(request)
+        stop.check(what)
     except (Refused, *ERRORS) as error:
         raise scan_failed(what, error if isinstance(error, Refused | OSError) else _told(error)) from error
     finally:
@@ -85,17 +86,12 @@ def _told(error: BaseException) -> BaseException:
     return Refused(str(error)) if isinstance(error, exc.Error) else error
 
 
-def _run(statement: Statement, request: ScanRequest) -> None:
+def _run(statement: Statement, stop: Stop, what: str) -> None:
     """Have it run to where rows can be fetched."""
     statement.start()
     while not statement.is_done():
-        _stop_if_cancelled(request)
+        stop.check(what)
         time.sleep(_POLL_S)
-
-
-def _stop_if_cancelled(request: ScanRequest) -> None:
-    if request.cancel is not None and request.cancel.is_set():
-        raise cancelled(str(request.ref.address))
 
 
 def _batch(rows: Sequence[Row], schema: pa.Schema, *, what: str) -> pa.RecordBatch:

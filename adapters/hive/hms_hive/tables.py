@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hms_registry.domain.datasets import DatasetKind, Stamp
 
-_SHAPE = 1
+_SHAPE = 2
 """Raise it when a description tells more than it did: every table is then described again."""
 
 _VIEWS = frozenset({"VIRTUAL_VIEW", "VIEW", "MATERIALIZED_VIEW"})
@@ -58,12 +58,15 @@ class HiveTable:
         """The class of its storage handler; empty where it is files."""
         return self.parameters.get("storage_handler", "")
 
-    @property
-    def stamp(self) -> Stamp:
-        """Hash all that a description tells, and what Hive writes down when data comes."""
+    def stamp(self, *, endpoint: str) -> Stamp:
+        """Hash all that a description tells, and what Hive writes down when data comes.
+
+        Args:
+            endpoint: of the store where its files are.
+        """
         told = (
-            _SHAPE, self.database, self.name, self.kind, self.columns, self.keys, self.location, self.input_format,
-            self.serde, self.owner, self.view, sorted(self.parameters.items()), self.partitions,
+            _SHAPE, endpoint, self.database, self.name, self.kind, self.columns, self.keys, self.location,
+            self.input_format, self.serde, self.owner, self.view, sorted(self.parameters.items()), self.partitions,
         )  # fmt: skip
         return Stamp(_digest(told))
 

@@ -14,6 +14,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from hms_formats.stopping import timed_out
 from hms_mongo.config import MongoConfig
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
 
@@ -122,13 +123,3 @@ def unfit(what: str, column: str, kind: str) -> ScanFailed:
         f"{what}: a value of column {column} is no {kind}",
         hint="state the type varchar for it in a manifest, which holds every value, or crawl again",
     )
-
-
-def timed_out(what: str) -> ScanFailed:
-    """The deadline of a scan."""
-    return ScanFailed(f"{what} was not read in time", hint="ask for less, or give the query more time")
-
-
-def cancelled(what: str) -> ScanFailed:
-    """Nobody waits any more."""
-    return ScanFailed(f"{what} was not read to its end: the query was cancelled", hint="ask again")

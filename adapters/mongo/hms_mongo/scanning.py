@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from hms_formats.arrays import blank_batch
 from hms_formats.filters import matching, split
+from hms_formats.stopping import Stop
 from hms_mongo.client import Client, Document
 from hms_mongo.failures import gone, unfit
 from hms_mongo.listing import find_listed
@@ -53,8 +54,7 @@ def plan_find(client: Client, request: ScanRequest) -> Scan:
             projection=projection,
             limit=limit or 0,
             batch_rows=min(max(request.batch_rows, 1), _MOST_AT_ONCE),
-            cancel=request.cancel,
-            deadline_s=request.deadline_s,
+            stop=Stop.of(request),
         )
         stream.start()
         batches = _batches(stream, schema, exact, limits, what=str(address))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hms_formats.stopping import timed_out
 from hms_postgres.config import PostgresConfig
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, ScanFailed, SourceError, SourceUnreachable
@@ -125,13 +126,3 @@ def scan_failed(what: str, error: BaseException) -> ScanFailed:
 
 NESTED = "hms-nested-array"
 """Stands in the text of a cast that fails on purpose: see `types.guarded_array`."""
-
-
-def timed_out(what: str) -> ScanFailed:
-    """The deadline of a scan."""
-    return ScanFailed(f"{what} was not read in time", hint="ask for less, or give the query more time")
-
-
-def cancelled(what: str) -> ScanFailed:
-    """Nobody waits any more."""
-    return ScanFailed(f"{what} was not read to its end: the query was cancelled", hint="ask again")

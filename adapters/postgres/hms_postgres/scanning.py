@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from hms_formats.stopping import Stop
 from hms_postgres.config import PostgresConfig
 from hms_postgres.connections import Connections
 from hms_postgres.failures import scan_failed
@@ -126,8 +127,7 @@ def _opener(
             seen=seen,
             ref=request.ref,
             batch_rows=request.batch_rows,
-            cancel=request.cancel,
-            deadline_s=request.deadline_s,
+            stop=Stop.of(request),
         )
         stream.start()
         batches = _batches(stream, plan, request)

@@ -1,12 +1,10 @@
 """One stream of rows: a thread pulls batches off the driver, so that waiting for them always has an end.
 
-The driver can be cancelled from another thread, and nothing else: while it waits for a network that hangs,
-nothing reaches it. Then the thread is left behind, and whoever reads is told in time all the same.
+The driver can be cancelled from another thread, and nothing else.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Generator
@@ -15,12 +13,14 @@ from contextlib import suppress
 import pyarrow as pa
 from adbc_driver_postgresql import StatementOptions, dbapi
 
+from hms_formats.ahead import Ahead
+from hms_formats.stopping import Stop
 from hms_postgres.connections import Connections
-from hms_postgres.failures import cancelled, scan_failed, timed_out
+from hms_postgres.failures import scan_failed
 from hms_postgres.seen import Seen, altered, look_at
 from hms_registry.domain.datasets import DatasetRef
 from hms_registry.domain.names import always_quoted
-from hms_registry.errors import HmsError, ScanFailed
+from hms_registry.errors import HmsError
 
 _AHEAD = 2
 _TICK_S = 0.05
@@ -48,8 +48,7 @@ class Stream:
         seen: Seen,
         ref: DatasetRef,
         batch_rows: int,
-        cancel: threading.Event | None,
-        deadline_s: float,
+        stop: Stop,
     ) -> None:
         self._connections = connections
         self._sql = sql
@@ -57,11 +56,8 @@ class Stream:
         self._ref = ref
         self._what = str(ref.address)
         self._batch_bytes = min(max(batch_rows * _ROW_BYTES, _LEAST_BYTES), _MOST_BYTES)
-        self._cancel = cancel
-        self._deadline_s = deadline_s
-        self._ends_at = time.monotonic() + deadline_s
-        self._batches: queue.Queue[pa.RecordBatch | HmsError | None] = queue.Queue(maxsize=_AHEAD)
-        self._stop = threading.Event()
+        self._stop = stop
+        self._ahead: Ahead[pa.RecordBatch] = Ahead(self._what, stop=stop, most=_AHEAD)
         self._cursor: dbapi.Cursor | None = None
         self._thread: threading.Thread | None = None
         self._is_read = False
@@ -73,8 +69,7 @@ class Stream:
             SourceUnreachable, CredentialsRejected
             ScanFailed: it was cancelled before.
         """
-        if self._cancel is not None and self._cancel.is_set():
-            raise cancelled(self._what)
+        self._stop.check(self._what)
         connection, is_used = self._connections.take(self)
         self._cursor = connection.cursor()
         pump = threading.Thread(
@@ -84,28 +79,13 @@ class Stream:
         pump.start()
 
     def __iter__(self) -> Generator[pa.RecordBatch, None, None]:
-        while True:
-            if self._cancel is not None and self._cancel.is_set():
-                raise cancelled(self._what)
-            if time.monotonic() > self._ends_at:
-                raise timed_out(self._what)
-            try:
-                item = self._batches.get(timeout=_TICK_S)
-            except queue.Empty:
-                if self._stop.is_set():
-                    raise cancelled(self._what) from None
-                continue
-            if item is None:
-                return
-            if isinstance(item, HmsError):
-                raise item
-            yield item
+        return iter(self._ahead)
 
     def close(self) -> None:
         """Cancel what still runs on the server, and let go. Idempotent; a thread that does not end is left behind."""
         is_read = self._is_read  # then all that is left is to say goodbye, so that the connection can be used again
         if not is_read:
-            self._stop.set()
+            self._ahead.close()
         thread, self._thread = self._thread, None
         if thread is None or thread is threading.current_thread():
             return
@@ -116,28 +96,28 @@ class Stream:
                 if self._cursor is not None and not is_read:
                     self._cursor.adbc_cancel()
             thread.join(_TICK_S)
-        self._stop.set()
+        self._ahead.close()
 
     def _pump(self, connection: dbapi.Connection, cursor: dbapi.Cursor, is_used: bool) -> None:  # a thread's
         """Read to the end, and clean up: the only one who touches cursor and connection, but for a cancel."""
         is_sound = False
         try:
-            if is_used and not _still_lives(cursor) and not self._stop.is_set():
+            if is_used and not _still_lives(cursor) and not self._ahead.is_closed:
                 cursor.close()
                 connection = self._connections.replace(self, connection)
                 self._cursor = cursor = connection.cursor()
             self._begin(cursor)
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(self._batch_bytes)})
-            if not self._stop.is_set():
+            if not self._ahead.is_closed:
                 cursor.execute(self._sql)
                 self._pass_on(cursor)
-            if not self._stop.is_set():
+            if not self._ahead.is_closed:
                 cursor.executescript("COMMIT")
                 is_sound = True
         except HmsError as error:
-            self._put(error)
+            self._ahead.end(error)
         except _DRIVER as error:
-            self._put(scan_failed(self._what, error))
+            self._ahead.end(scan_failed(self._what, error))
         finally:
             with suppress(*_DRIVER):
                 cursor.close()
@@ -146,7 +126,7 @@ class Stream:
     def _begin(self, cursor: dbapi.Cursor) -> None:
         """Lock what is read, as the SELECT itself will, and see that it is still what the SELECT was written for."""
         schema, table = always_quoted(self._ref.address.schema), always_quoted(self._ref.address.table)
-        wait_ms = max(2, int(self._deadline_s * 1000))
+        wait_ms = max(2, int(self._stop.left_s * 1000))
         cursor.executescript(
             f"BEGIN READ ONLY; SET LOCAL statement_timeout = {wait_ms:d};"
             f" SET LOCAL lock_timeout = {min(_LOCK_MS, wait_ms // 2):d}; {_SEE_US_LEAVE};"
@@ -165,22 +145,13 @@ class Stream:
         reader = cursor.fetch_record_batch()
         try:
             for batch in reader:
-                if not self._put(batch):
+                if not self._ahead.put(batch):
                     return
             self._is_read = True
-            self._put(None)
+            self._ahead.end()
         finally:
             with suppress(*_DRIVER):
                 reader.close()
-
-    def _put(self, item: pa.RecordBatch | HmsError | None) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._batches.put(item, timeout=_TICK_S)
-            except queue.Full:
-                continue
-            return True
-        return False
 
 
 def _still_lives(cursor: dbapi.Cursor) -> bool:
@@ -190,6 +161,3 @@ def _still_lives(cursor: dbapi.Cursor) -> bool:
     except _DRIVER:
         return False
     return True
-
-
-__all__ = ["ScanFailed", "Stream"]

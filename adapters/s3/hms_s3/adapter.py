@@ -57,7 +57,7 @@ class S3Adapter:
         raise denied
 
     def stamp(self, scope: Scope) -> Stamp | None:
-        """Hash one listing: keys, sizes, times, tags, and what cannot be registered."""
+        """Hash one listing: keys, sizes, times, tags, what cannot be registered, and which store it is."""
         is_complete = True
 
         def entries() -> Iterator[Entry]:
@@ -69,7 +69,7 @@ class S3Adapter:
                 # Else a key that is only reported would be so with the next change of something else.
                 yield from (Entry(subject, 0, 0, reason) for subject, reason in listed.problems)
 
-        stamp = stamp_of(entries())
+        stamp = stamp_of(entries(), store=self._bucket.store)
         return stamp if is_complete else None
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:

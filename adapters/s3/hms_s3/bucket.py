@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -17,6 +17,7 @@ from hms_formats.dialect import TextOptions
 from hms_formats.listing import Entry, Listed
 from hms_formats.pieces import Look
 from hms_formats.trees import Locator
+from hms_registry.domain.places import Place, place_at, store_at
 from hms_registry.errors import ScanFailed, SourceUnreachable
 from hms_s3.client import BucketClient
 from hms_s3.config import S3Config
@@ -189,6 +190,15 @@ class Bucket:
     def location(self, path: str) -> str:
         """Return the `s3:` URL."""
         return f"s3://{self._config.bucket}/{quote(self._config.prefix + path)}".rstrip("/")
+
+    @cached_property
+    def store(self) -> str:
+        """Which store answers: the driver may have been told of an endpoint by its environment."""
+        return store_at(self._client.s3.meta.endpoint_url)
+
+    def place(self, path: str) -> Place:
+        """Return the place of a key."""
+        return place_at(f"s3://{self._config.bucket}", self._config.prefix + path, store=self.store)
 
     def path_of(self, location: str, *, beside: str | None = None) -> str | None:
         """Read an `s3:` URL of this bucket; whatever else it says is not listened to."""

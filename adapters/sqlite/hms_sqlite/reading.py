@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from hms_formats.arrays import Values, blank_batch
 from hms_formats.scanning import reader_of
+from hms_formats.stopping import Stop
 from hms_registry.domain.names import always_quoted
 from hms_registry.errors import ScanFailed
 from hms_registry.ports.adapter import Scan, ScanRequest
@@ -81,16 +82,14 @@ def _item(name: str, declared: str, wanted: pa.DataType) -> str:
 
 
 def _batches(config: SqliteConfig, request: ScanRequest, sql: str, pushed: Pushed) -> Iterator[pa.RecordBatch]:
-    what = str(request.ref.address)
-    cancel = request.cancel
+    what, stop = str(request.ref.address), Stop.of(request)
     with closing(connect(config)) as connection, scan_failed(what):
-        stop_after(connection, request.deadline_s, cancel.is_set if cancel is not None else lambda: False)
+        stop_after(connection, stop.left_s, stop.is_cancelled)
         connection.execute("BEGIN")
         _find(config, connection, request)
         cursor = connection.execute(sql, pushed.values)
         while rows := cursor.fetchmany(request.batch_rows):
-            if cancel is not None and cancel.is_set():
-                raise ScanFailed(f"reading {what} was stopped: nobody waits for it any more", hint="ask again")
+            stop.check(what)
             yield _batch(rows, request, what)
 
 

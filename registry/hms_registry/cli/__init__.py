@@ -11,6 +11,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -49,13 +51,19 @@ for module in (crawling, checking, catalogue, feeding, querying, policy, serving
     module.add_to(app)
 
 
+@cache
+def _command() -> Callable[..., object]:
+    """Read the options of every command off its signature: once, though a process may run many."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command; an error is one sentence, a hint, and an exit code."""
     from hms_registry.cli.output import print_error
 
     gc.set_threshold(*GARBAGE)
     try:
-        app(args=[_text(word) for word in sys.argv[1:]])
+        _command()(args=[_text(word) for word in sys.argv[1:]])
     except HmsError as error:
         print_error(error, as_json="--json" in sys.argv)
         sys.exit(error.exit_code)

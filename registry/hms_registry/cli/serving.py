@@ -13,7 +13,7 @@ from hms_registry.cli.output import print_json, print_lines
 from hms_registry.cli.state import AsJson, home_of, login_name
 
 token = typer.Typer(help="Bearer tokens for callers over HTTP.", no_args_is_help=True)
-_SPAN = re.compile(r"(\d{1,4})([mhd])\Z")
+_SPAN = re.compile(r"([0-9]{1,4})([mhd])\Z")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ from typing import NewType
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.places import Place
 
 DatasetId = NewType("DatasetId", str)
 """Immutable and opaque: every key, edge and grant holds it; it survives a rename where the store can tell."""
@@ -87,6 +88,7 @@ class DescribedDataset:
 
     Attributes:
         location: URL without secrets, e.g. `file:///lake/locks/passages.csv`.
+        place: where its bytes lie, if another source may look at them too: what lies at one place is one thing.
         format: `parquet`, `csv`, `jsonl`, or empty for a table.
         is_readable: False: seen, but the account that would read its rows may not.
         findings: sentences for a person, e.g. "1 of 12 files has another schema: b.csv".
@@ -100,6 +102,7 @@ class DescribedDataset:
     description: str = ""
     owner: str = ""
     location: str = ""
+    place: Place | None = None
     format: str = ""
     is_readable: bool = True
     observation: Observation = field(default_factory=Observation)

@@ -9,7 +9,7 @@ from hms_registry.domain.datasets import DatasetId
 
 
 class EdgeKind(StrEnum):
-    """Lineage walks `derives` only."""
+    """Lineage walks `derives`, and passes over `same_data` to the other names of a thing."""
 
     DERIVES = "derives"
     REFERENCES = "references"
@@ -22,7 +22,7 @@ class Edge:
 
     Attributes:
         upstream_column: byte-exact column name; None = the whole dataset (a filter, a join key, or not known).
-        origin: who said so: `view`, `foreign_key`, `manifest`.
+        origin: who said so: `view`, `foreign_key`, or `place` (they lie at one).
     """
 
     upstream: DatasetId

@@ -100,6 +100,15 @@ class Known(NamedTuple):
     state: DatasetState
 
 
+class Inventory(Protocol):
+    """What a crawl compares a listing with."""
+
+    def of(self, source: str) -> dict[str, dict[str, Known]]:
+        """Everything registered of a source, also gone ones, by schema and table: `Registrations.known` without an
+        address for each, which is most of what that costs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """What registering one dataset did.
@@ -207,10 +216,18 @@ class Edges(Protocol):
         """Current edges in and out of one dataset."""
         ...
 
+    def dependents(
+        self, source: str, *, origin: str, moved: Collection[DatasetId], arrived: Collection[DatasetId]
+    ) -> set[DatasetId]:
+        """Datasets of a source whose edges of one origin may have to be stated anew: they come from one of *moved*,
+        from one with the name of one that *arrived*, whatever case it is spelled in, or from something unknown."""
+        ...
+
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
     ) -> list[Edge]:
-        """All `derives` edges reachable, whole, without a depth cap; cycles end. *as_of*: an epoch."""
+        """All `derives` edges reachable, and the `same_data` edges between what they reach: one thing under two names
+        comes from the same. Whole, without a depth cap; cycles end. *as_of*: an epoch."""
         ...
 
 
@@ -405,6 +422,8 @@ class UnitOfWork(Protocol):
     def datasets(self) -> Datasets: ...
     @property
     def histories(self) -> Histories: ...
+    @property
+    def inventory(self) -> Inventory: ...
     @property
     def registrations(self) -> Registrations: ...
     @property

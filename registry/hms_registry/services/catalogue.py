@@ -105,7 +105,7 @@ def split_version(text: str) -> tuple[str, int | None]:
         return text, None
     if version == "latest":
         return name, None
-    if version[:1] == "v" and version[1:].isdecimal():
+    if version.isascii() and version[:1] == "v" and version[1:].isdecimal():
         return name, int(version[1:])
     raise SettingsInvalid(f"{version!r} is not a version", hint="write @v3 or @latest")
 

@@ -4,7 +4,8 @@ A column comes from those columns that an edge names. An edge from a whole datas
 dataset and of no column. An edge that ends at the dataset as a whole (a filter, a join key) touches no column.
 Where an origin is unknown, a column that no edge explains may hold anything, so it takes every column of every
 upstream; so does an edge that names a column which is not there any more. `same_data` goes both ways, from column
-to column of the same name where the edge names none.
+to column of the same name where the edge names none; a column without a namesake may be any of those of its twin that
+have none either: a text file without a header has names of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hms_registry.store.labels import SILENT, ColumnFacts, Facts, Walk, bare, ow
 Node = tuple[DatasetId, str]
 End = tuple[DatasetId, str | None]
 Origin = tuple[DatasetLabels, ColumnLabels]
+_Twin = tuple[DatasetId, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,15 @@ def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) ->
     for each in group:
         for upstream in walk.upstreams[each]:
             names.setdefault(upstream, [name for name, _ in walk.done[upstream].columns])
+    twins = {
+        each: [(twin, _namesakes(names[each], names[twin])) for twin in edges.twins.get(each, ()) if twin in upstreams]
+        for each in group
+        if (upstreams := walk.upstreams[each])
+    }
     ends = {
-        (each, name): list(_ends(walk.facts[each], name, walk.upstreams[each], edges, names))
+        (each, name): list(
+            _ends(walk.facts[each], name, walk.upstreams[each], edges, names=names, twins=twins.get(each, ()))
+        )
         for each in group
         for name in walk.facts[each].columns
     }
@@ -105,15 +114,16 @@ def _ends(
     name: str,
     upstreams: Sequence[DatasetId],
     edges: ColumnEdges,
+    *,
     names: Mapping[DatasetId, Sequence[str]],
+    twins: Iterable[_Twin],
 ) -> Iterator[End]:
     """Yield what a column comes from directly; (dataset, None) = a dataset as a whole."""
     if facts.columns[name].is_declassified:
         return
     found = [end for end in edges.into.get((facts.id, name), ()) if end[0] in upstreams]
-    for twin in edges.twins.get(facts.id, ()):
-        if twin in upstreams:
-            found += [(twin, other) for other in names[twin] if other.lower() == name.lower()]
+    for twin, namesakes in twins:
+        found += [(twin, other) for other in namesakes[name]]
     if not found and facts.has_unknown:
         found = [(upstream, "\0") for upstream in upstreams]  # no column is named so: see below
     for upstream, column in found:
@@ -122,6 +132,15 @@ def _ends(
         else:
             yield upstream, None
             yield from ((upstream, other) for other in names[upstream])
+
+
+def _namesakes(mine: Sequence[str], theirs: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return for each of my columns those of a twin that it is, or may be."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for other in theirs:
+        by_name[other.lower()].append(other)
+    rest = [other for name in by_name.keys() - {name.lower() for name in mine} for other in by_name[name]]
+    return {name: by_name.get(name.lower(), rest) for name in mine}
 
 
 def _handed(

@@ -18,6 +18,7 @@ from hms_registry.domain.datasets import (
     Stamp,
 )
 from hms_registry.domain.names import Address
+from hms_registry.domain.places import Place
 from hms_registry.store.codec import digest, dump, parse_time, time_text
 from hms_registry.store.column_documents import parse_column
 
@@ -91,7 +92,7 @@ def schema_hash(columns: Sequence[str], primary_key: Sequence[str], foreign_keys
 
 
 def dump_described(described: DescribedDataset, columns: Sequence[str]) -> str:
-    """Write what an adapter said, but for what has columns of its own: address, stamp, locator, observation.
+    """Write what an adapter said, but for what has columns of its own: address, stamp, locator, observation, place.
 
     Args:
         columns: of each, `column_text`.
@@ -120,7 +121,7 @@ def _properties(items: tuple[tuple[str, str], ...]) -> str:
 
 
 def parse_described(
-    text: str, *, address: Address, stamp: str | None, locator: str, observation: str
+    text: str, *, address: Address, stamp: str | None, locator: str, observation: str, place: Place | None
 ) -> DescribedDataset:
     """Read back `dump_described`."""
     document = json.loads(text)
@@ -138,6 +139,7 @@ def parse_described(
         description=document.get("description", ""),
         owner=document.get("owner", ""),
         location=document.get("location", ""),
+        place=place,
         format=document.get("format", ""),
         is_readable=not document.get("unreadable", False),
         observation=parse_observation(observation),

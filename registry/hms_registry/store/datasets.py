@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select, tuple_
 
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, Version
+from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, DescribedDataset, Version
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.places import Place
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
@@ -66,15 +67,20 @@ def load(session: Session, statement: Select[Any]) -> list[Stored]:
 
 def _stored(row: Row[Any], sources: Mapping[str, SourceStatus]) -> Stored:
     status = sources[row.source]
-    described = parse_described(
+    manifest = None if row.manifest is None else parse_manifest(row.manifest)
+    return Stored(row, merge(described_of(row), manifest, status.source), status)
+
+
+def described_of(row: Row[Any]) -> DescribedDataset:
+    """Return what the adapter said."""
+    return parse_described(
         row.described,
         address=Address(row.source, row.schema_name, row.table_name),
         stamp=row.stamp,
         locator=json.loads(row.locator),
         observation=row.observation,
+        place=None if row.place is None else Place(row.place, row.store),
     )
-    manifest = None if row.manifest is None else parse_manifest(row.manifest)
-    return Stored(row, merge(described, manifest, status.source), status)
 
 
 def load_many(session: Session, ids: Iterable[str]) -> list[Stored]:

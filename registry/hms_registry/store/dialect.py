@@ -58,6 +58,10 @@ class Dialect(Protocol):
         """Return `column IN values` with one bound parameter, whatever the number of values."""
         ...
 
+    def at_or_below(self, paths: Iterable[str]) -> FromClause:
+        """Return (id) of the datasets whose place begins with one of these paths."""
+        ...
+
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:

@@ -26,11 +26,12 @@ from hms_registry.store.indexing import Indexed, reindex_datasets
 from hms_registry.store.labelling import Outcome, current_mentions, facts_of, label_batch, store_labels
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.naming import assign_names
+from hms_registry.store.places import link_places
 from hms_registry.store.session import Session
 
 _datasets = tables.datasets
 _LABELS = ("class_id", "column_classes", "strictest_tier")
-_DESCRIBED = ("described", "schema_hash", "stamp", "locator", "observation", "state")
+_DESCRIBED = ("described", "schema_hash", "stamp", "locator", "observation", "state", "place", "store")
 _labels_of, _described_of = itemgetter(*_LABELS), itemgetter(*_DESCRIBED)
 _COLUMNS = (
     "number", "id", "source", "schema_name", "table_name", "address", "trino_schema", "trino_table", "version",
@@ -71,6 +72,18 @@ class Draft:
         return self.row is None or self.version != self.row.version
 
     @property
+    def moves(self) -> bool:
+        """True if something came to a place, or left one."""
+        is_there, is_gone = self.values["place"], self.values["state"] == DatasetState.GONE.value
+        if self.row is None:
+            return bool(is_there)
+        return (is_there, self.values["store"], is_gone) != (
+            self.row.place,
+            self.row.store,
+            self.row.state == DatasetState.GONE.value,
+        )
+
+    @property
     def result(self) -> Registered:
         """What the caller is told."""
         return Registered(dataset_id=self.id, address=self.address, outcome=self.outcome, version=self.version)
@@ -107,6 +120,8 @@ def draft(
         "locator": dump(described.ref.locator),
         "observation": dump_observation(described.observation),
         "state": DatasetState.PRESENT.value,
+        "place": described.place and described.place.path,
+        "store": described.place and described.place.store,
     }
     made = partial(Draft, key=key, row=row, merged=merged, forms=forms, source=source, values=values)
     if row is None:
@@ -138,6 +153,16 @@ def write_drafts(session: Session, drafts: Sequence[Draft]) -> None:
         keep_departed(session, [each for each in changed if each.has_new_version])
         _update(session, changed)
     _insert_versions(session, [each for each in drafts if each.has_new_version])
+    _link(session, [each for each in drafts if each.moves])
+
+
+def _link(session: Session, drafts: Sequence[Draft]) -> None:
+    if not drafts:
+        return
+    fresh = {each.id for each in drafts if each.row is None}
+    paths = [each.values["place"] for each in drafts]
+    paths += [each.row.place for each in drafts if each.row is not None]
+    link_places(session, filter(None, paths), fresh=fresh, moved={each.id for each in drafts} - fresh)
 
 
 def _emit(session: Session, each: Draft) -> None:

@@ -15,7 +15,7 @@ from hms_registry.errors import DatasetNotFound
 from hms_registry.ports.catalogue import EdgeSet
 from hms_registry.store import tables
 from hms_registry.store.codec import exact
-from hms_registry.store.lineage import closure, held, read_edge
+from hms_registry.store.lineage import closure, dependents, held, read_edge
 from hms_registry.store.refresh import refresh
 from hms_registry.store.session import Session
 
@@ -111,10 +111,16 @@ class SqlEdges:
             for row in self._session.read(statement)
         ]
 
+    def dependents(
+        self, source: str, *, origin: str, moved: Collection[DatasetId], arrived: Collection[DatasetId]
+    ) -> set[DatasetId]:
+        """Datasets of a source whose edges of one origin may have to be stated anew."""
+        return dependents(self._session, source, origin=origin, moved=moved, arrived=arrived)
+
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None
     ) -> list[Edge]:
-        """All `derives` edges reachable, whole; cycles end."""
+        """All `derives` and `same_data` edges reachable, whole; cycles end."""
         return closure(self._session, dataset_id, direction=direction, as_of=as_of)
 
     def _check(self, ids: Collection[DatasetId]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Row, and_, case, or_, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, case, func, or_, select, union
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -39,16 +39,40 @@ def read_edge(row: Row[tuple[object, ...]]) -> Edge:
 def closure(
     session: Session, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None
 ) -> list[Edge]:
-    """Read all `derives` edges reachable from a dataset."""
+    """Read all `derives` edges reachable from a dataset, on the way over `same_data`, which goes both ways."""
     near, far = (_edges.c.downstream, _edges.c.upstream) if direction == "up" else (
         _edges.c.upstream, _edges.c.downstream
     )  # fmt: skip
-    derives = and_(_edges.c.kind == EdgeKind.DERIVES.value, held(as_of))
+    followed = and_(_edges.c.kind.in_(_FOLLOWED), held(as_of))
     start = select(tables.datasets.c.id).where(tables.datasets.c.id == dataset_id)
     reach = start.cte("reach", recursive=True)
-    reach = reach.union(select(far).join_from(reach, _edges, near == reach.c.id).where(derives))
-    statement = select(_edges).join(reach, near == reach.c.id).where(derives).order_by(_edges.c.id)
+    twin = and_(far == reach.c.id, _edges.c.kind == EdgeKind.SAME_DATA.value)
+    end = case((near == reach.c.id, far), else_=near)
+    reach = reach.union(select(end).join_from(reach, _edges, or_(near == reach.c.id, twin)).where(followed))
+    statement = select(_edges).join(reach, near == reach.c.id).where(followed).order_by(_edges.c.id)
     return [read_edge(row) for row in session.read(statement)]
+
+
+def source_of(dataset_id: ColumnElement[str]) -> ScalarSelect[object]:
+    """Return the source of a dataset, looked up for each row: joined, a source's datasets may all be gone through for
+    the few that have an unknown origin."""
+    return select(tables.datasets.c.source).where(tables.datasets.c.id == dataset_id).scalar_subquery()
+
+
+def dependents(
+    session: Session, source: str, *, origin: str, moved: Collection[str], arrived: Collection[str]
+) -> set[DatasetId]:
+    """Read which datasets of a source have edges of one origin that may have to be stated anew. Four statements."""
+    among, datasets, unknown = session.dialect.among, tables.datasets, tables.unknown_origins
+    ends = {*moved, *arrived}
+    if arrived:
+        name = func.lower(datasets.c.table_name)
+        names = select(name).where(among(datasets.c.id, arrived)).scalar_subquery()
+        namesakes = select(datasets.c.id).where(datasets.c.source == source, name.in_(names))
+        ends.update(row.id for row in session.read(namesakes))
+    over = select(_edges.c.downstream).where(among(_edges.c.upstream, ends), _edges.c.origin == origin, held(None))
+    unsure = select(unknown.c.dataset_id).where(unknown.c.origin == origin, source_of(unknown.c.dataset_id) == source)
+    return {DatasetId(found) for (found,) in session.read(union(over, unsure))}
 
 
 def labelled_from(session: Session, ids: Collection[str]) -> set[DatasetId]:

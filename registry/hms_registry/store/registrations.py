@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from sqlalchemy import delete, insert, select, update
 
-from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Known, Registered
 from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
-from hms_registry.store.dataset_documents import parse_described
-from hms_registry.store.datasets import SELECT
+from hms_registry.store.datasets import SELECT, described_of
 from hms_registry.store.drafts import Draft, draft, write_drafts
+from hms_registry.store.inventory import read_known
 from hms_registry.store.merge import check_columns
+from hms_registry.store.places import link_places
 from hms_registry.store.profiles import forget_profiles
 from hms_registry.store.refresh import refresh
 from hms_registry.store.retracting import retract
@@ -28,9 +27,6 @@ from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
 
 _datasets = tables.datasets
-_KnownRow = tuple[str, str, DatasetId, Stamp | None, str]
-_PAGE = 1_000
-_STATES = {state.value: state for state in DatasetState}
 
 
 class SqlRegistrations:
@@ -41,17 +37,11 @@ class SqlRegistrations:
 
     def known(self, source: str, *, among: Iterable[Address] | None = None) -> dict[Address, Known]:
         """Everything registered of a source, also gone ones; or those *among* it that are."""
-        table = _datasets
-        statement = select(table.c.schema_name, table.c.table_name, table.c.id, table.c.stamp, table.c.state)
-        if among is not None:
-            statement = statement.where(self._session.dialect.among(table.c.address, set(map(str, among))))
-        schemas: dict[str, str] = {}  # there may be very many datasets, in few schemas
-        found = {}
-        for rows in self._session.read(statement.where(table.c.source == source)).partitions(_PAGE):
-            for schema, name, dataset_id, stamp, state in cast(Iterable[_KnownRow], rows):
-                address = Address(source, schemas.setdefault(schema, schema), name)
-                found[address] = Known(dataset_id, stamp, _STATES[state])
-        return found
+        return {
+            Address(source, schema, name): known
+            for schema, tables_in in read_known(self._session, source, among=among).items()
+            for name, known in tables_in.items()
+        }
 
     def register(
         self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None
@@ -87,13 +77,7 @@ class SqlRegistrations:
         row = session.read(SELECT.where(_datasets.c.address == str(address))).one_or_none()
         if row is None:
             raise DatasetNotFound(f"no dataset is registered at {address}", hint="crawl its source first")
-        stored = parse_described(
-            row.described,
-            address=address,
-            stamp=row.stamp,
-            locator=json.loads(row.locator),
-            observation=row.observation,
-        )
+        stored = described_of(row)
         kept = None if row.manifest is None else parse_manifest(row.manifest)
         if kept is not None and _stands_against(kept, manifest):
             if replace(kept, source=manifest.source, is_ingested=False, definition="") == manifest:
@@ -156,7 +140,7 @@ class SqlRegistrations:
         """Set their state; adds an outbox event for those that became gone, or came back."""
         session = self._session
         rows = session.read(
-            select(_datasets.c.id, _datasets.c.address, _datasets.c.source, _datasets.c.state).where(
+            select(*(_datasets.c[name] for name in ("id", "address", "source", "state", "place"))).where(
                 session.dialect.among(_datasets.c.id, set(ids)), _datasets.c.state != state.value
             )
         ).all()
@@ -172,6 +156,9 @@ class SqlRegistrations:
                 session.emit("DatasetGone", row.id, address=row.address)
             elif row.state == DatasetState.GONE.value:
                 session.emit("DatasetReturned", row.id, address=row.address)
+        moved = {row.id: row.place for row in rows if row.place and DatasetState.GONE.value in (row.state, state.value)}
+        if moved:
+            link_places(session, moved.values(), moved=moved.keys())
 
     def relabel(self, mentions: frozenset[str], ids: Iterable[DatasetId] | None = None) -> int:
         """Recompute labels and classes of these (None = all) and of all that derives from them."""

@@ -6,7 +6,6 @@ next whole look misses too is taken back.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -16,8 +15,7 @@ from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
-from hms_registry.store.dataset_documents import parse_described
-from hms_registry.store.datasets import SELECT
+from hms_registry.store.datasets import SELECT, described_of
 from hms_registry.store.drafts import draft, write_drafts
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources
@@ -60,16 +58,9 @@ def _take_back(session: Session, source: str, addresses: Collection[str]) -> Non
     described = load_sources(session, source)[source].source
     drafts = []
     for row in rows:
-        stored = parse_described(
-            row.described,
-            address=Address.parse(row.address),
-            stamp=row.stamp,
-            locator=json.loads(row.locator),
-            observation=row.observation,
-        )
         drafts.append(
             draft(
-                stored,
+                described_of(row),
                 row,
                 key=row.address,
                 known=ColumnForms(),

@@ -20,6 +20,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Table,
+    Text,
     create_engine,
     func,
     select,
@@ -63,6 +64,10 @@ _UNINDEX = (
 _MATCHES = """
 SELECT w.key AS word, i.rowid AS entry_id
 FROM json_each(:words) AS w CROSS JOIN search_index AS i ON i.search_index MATCH w.value"""
+# After what begins with a path, and before all else: a path has digits of sixteen and slashes.
+_AT_OR_BELOW = """
+SELECT DISTINCT d.id
+FROM json_each(:paths) AS p CROSS JOIN datasets AS d ON d.place >= p.value AND d.place < p.value || 'g'"""
 _RESEMBLING = """
 SELECT i.rowid AS name_id, count(*) AS weight
 FROM json_each(:pieces) AS w CROSS JOIN name_index AS i ON i.name_index MATCH w.value
@@ -200,6 +205,11 @@ class Sqlite:
         """One JSON parameter, since SQLite bounds the number of variables."""
         listed = func.json_each(json.dumps(sorted(values))).table_valued("value")
         return column.in_(select(listed.c.value))
+
+    def at_or_below(self, paths: Iterable[str]) -> FromClause:
+        """The index is asked once for each path."""
+        statement = text(_AT_OR_BELOW).bindparams(paths=json.dumps(sorted(paths)))
+        return statement.columns(id=Text).subquery("at_or_below")
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]

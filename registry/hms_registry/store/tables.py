@@ -80,10 +80,13 @@ datasets = Table(
     Column("column_classes", Text, nullable=False),  # ids, one for each column name, in order
     Column("strictest_tier", Integer),  # what counts where an origin is unknown, see `labels`
     Column("epoch", Integer, nullable=False),
+    Column("place", Text),  # `Place.path`; NULL: nobody else can look at it
+    Column("store", Text),  # `Place.store`
     UniqueConstraint("source", "schema_name", "table_name"),
     UniqueConstraint("source", "trino_schema", "trino_table"),
     Index(None, "class_id"),
     Index(None, "source", "strictest_tier"),
+    Index(None, "place"),
 )
 
 versions = Table(

@@ -28,10 +28,12 @@ def literal(node: exp.Expr, text: str) -> Typed:
     """Read a number as Trino types it: 5 is an integer, 5.0 a decimal, 5e0 a double.
 
     Raises:
-        SqlInvalid: it is out of range.
+        SqlInvalid: it is out of range, or its exponent is not there.
     """
     text = text.replace("_", "")
     if "e" in text.lower():
+        if not text[-1].isdecimal():
+            raise invalid(node, "this number's exponent has no digits", hint="write e.g. 1.5e3")
         return Typed(f"CAST({text} AS DOUBLE)", DOUBLE, float(text))
     if "." not in text:
         return whole(node, int(text))

@@ -20,6 +20,7 @@ def lineage_lines(graph: Lineage) -> list[str]:
             text = _name(graph, branch.dataset)
             if branch.depth and (used := columns.get(branch.dataset)):
                 text += f"  ({used})"
+            text += "  the same data" if branch.is_same else ""
         lines.append("  " * branch.depth + ("└ " if branch.depth else "") + text + (" ↑" if branch.is_repeated else ""))
     if len(lines) == 1:
         lines.append("  nothing is known to be " + ("upstream" if direction == "up" else "downstream"))
@@ -42,6 +43,7 @@ def lineage_json(graph: Lineage) -> dict[str, object]:
                 "dataset": None if branch.dataset is None else _name(graph, branch.dataset),
                 "restricted": branch.hidden,
                 "repeated": branch.is_repeated,
+                "same_data": branch.is_same,
             }
             for branch in _tree(graph)
         ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hms_registry.domain.datasets import DatasetId
-from hms_registry.domain.edges import Edge
+from hms_registry.domain.edges import Edge, EdgeKind
 
 Direction = Literal["up", "down"]
 
@@ -20,12 +20,14 @@ class Branch:
         depth: 0 for the root.
         dataset: None = *hidden* datasets that may not be found, joined into one line.
         is_repeated: it is shown in full further up.
+        is_same: it is the same data as what is above it, under another name; not told of hidden ones.
     """
 
     depth: int
     dataset: DatasetId | None
     hidden: int = 0
     is_repeated: bool = False
+    is_same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ def neighbours(edges: Iterable[Edge], *, direction: Direction) -> Neighbours:
     for edge in edges:
         ends = (edge.downstream, edge.upstream) if direction == "up" else (edge.upstream, edge.downstream)
         steps.setdefault(ends[0], set()).add(ends[1])
+        if edge.kind is EdgeKind.SAME_DATA:
+            steps.setdefault(ends[1], set()).add(ends[0])
     return {start: sorted(ends) for start, ends in steps.items()}
 
 
@@ -55,24 +59,31 @@ def lineage_tree(
     Hidden datasets that touch each other become one line with their number; what may be found beyond them
     follows below it, so that nothing visible is lost.
     """
-    steps = neighbours(edges, direction=direction)
+    told = list(edges)
+    steps = neighbours(told, direction=direction)
+    derived = neighbours((edge for edge in told if edge.kind is not EdgeKind.SAME_DATA), direction=direction)
     lines: list[Branch] = []
     seen: set[DatasetId | _Group] = set()
-    stack: list[tuple[int, DatasetId | _Group]] = [(0, root)]
+    stack: list[tuple[int, DatasetId | _Group, bool]] = [(0, root, False)]
     while stack:
-        depth, node = stack.pop()
+        depth, node, is_same = stack.pop()
         is_repeated = node in seen
+        if is_repeated and is_same:  # it is what led here, or beside it
+            continue
         seen.add(node)
-        if isinstance(node, _Group):
-            members = node.members
-            lines.append(Branch(depth=depth, dataset=None, hidden=len(members), is_repeated=is_repeated))
-        else:
-            members = frozenset({node})
-            lines.append(Branch(depth=depth, dataset=node, is_repeated=is_repeated))
+        members = _members(node)
+        shown, hidden = (None, len(members)) if isinstance(node, _Group) else (node, 0)
+        is_told = is_same and shown is not None
+        lines.append(Branch(depth=depth, dataset=shown, hidden=hidden, is_repeated=is_repeated, is_same=is_told))
         if not is_repeated:
+            onward = {end for each in members for end in derived.get(each, ())}
             further = _further(members, steps, root=root, may_find=may_find)
-            stack += [(depth + 1, child) for child in reversed(further)]
+            stack += [(depth + 1, child, onward.isdisjoint(_members(child))) for child in reversed(further)]
     return lines
+
+
+def _members(node: DatasetId | _Group) -> frozenset[DatasetId]:
+    return node.members if isinstance(node, _Group) else frozenset({node})
 
 
 def _further(
@@ -126,6 +137,6 @@ def mermaid(lines: Iterable[Branch], *, label: Callable[[DatasetId], str], direc
         del path[line.depth :]
         if path:
             start, end = (node, path[-1]) if direction == "up" else (path[-1], node)
-            arrows[f"    {start} --> {end}"] = None
+            arrows[f"    {start} {'<-->' if line.is_same else '-->'} {end}"] = None
         path.append(node)
     return "\n".join([*chart, *arrows]) + "\n"
