@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hms_registry.domain.datasets import DatasetState, Stamp
-from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
 from hms_registry.ports.adapter import Scope
 from hms_registry.ports.catalogue import Known
@@ -23,9 +22,13 @@ def scope_of(source: Source, *, deadline_s: float = 300.0, previous: Stamp | Non
     )
 
 
-def with_registered(scope: Scope, known: Mapping[Address, Known]) -> Scope:
+def with_registered(scope: Scope, known: Mapping[str, Mapping[str, Known]]) -> Scope:
     """Say in which schemas something is registered that is not gone."""
-    schemas = {address.schema for address, each in known.items() if each.state is not DatasetState.GONE}
+    schemas = {
+        schema
+        for schema, tables in known.items()
+        if any(each.state is not DatasetState.GONE for each in tables.values())
+    }
     return replace(scope, registered=frozenset(schemas))
 
 

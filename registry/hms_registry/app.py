@@ -29,6 +29,7 @@ from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
 from hms_registry.event_stream import router
 from hms_registry.gate import Gate
+from hms_registry.listeners import Listeners
 
 if TYPE_CHECKING:
     from hms_federation.answer import Answer
@@ -95,6 +96,7 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()
+    app.state.listeners = Listeners()
     app.state.background = background or nullcontext()
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
