@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
+from pymetastore.hive_metastore.ttypes import NoSuchObjectException
 
 import hms_crawler.run
 from breaking_adapter import Breaking
@@ -21,10 +22,13 @@ from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.adapters import load_adapter
 from hms_registry.store import open_catalogue
-from services import postgres, seaweedfs
+from services import hive, postgres, seaweedfs
 from services.fixtures import service_folder
+from services.hive import HiveMetastore
+from services.hive_tables import HiveDatabase, open_client
 from services.postgres import Database
 from services.running import Running
+from services.seaweedfs import SeaweedServer
 from serving import descendants
 
 TABLES = 4
@@ -115,7 +119,53 @@ def s3_store() -> Iterator[Store]:
                 store.running.stop()
 
 
-@pytest.mark.parametrize("name", ["postgres_store", "s3_store"])
+def _fill_hive(database: HiveDatabase, columns: int) -> None:
+    """Make the tables by the metastore's own calls, whichever way they are crawled."""
+    with closing(open_client(database.port)) as client:
+        made = replace(database, client=client)
+        for at in range(TABLES):
+            with suppress(NoSuchObjectException):
+                made.drop(f"t{at}")
+            made.add(f"t{at}", dict.fromkeys("abc"[:columns], "int"))
+
+
+@pytest.fixture
+def metastore_store(seaweed_server: SeaweedServer) -> Iterator[Store]:
+    """A Hive metastore."""
+    with service_folder("killed-metastore") as folder:
+        made: list[HiveDatabase] = []
+
+        def start() -> tuple[Running, str, dict[str, str]]:
+            server = hive.start_metastore(folder, seaweed_server, port=made[0].port if made else None)
+            if not made:
+                made.append(server.emptied())
+            return server.running, f"{made[0].metastore}/{made[0].name}", {}
+
+        store = Store("hive", start, lambda _url, columns: _fill_hive(made[0], columns))
+        try:
+            yield store
+        finally:
+            made[0].client.close()
+            store.running.stop()
+
+
+@pytest.fixture
+def hive_store(hive_metastore: HiveMetastore, hive_database: HiveDatabase) -> Iterator[Store]:
+    """A HiveServer2, and nothing else to crawl by."""
+    with service_folder("killed-hive") as folder:
+
+        def start() -> tuple[Running, str, dict[str, str]]:
+            server = hive.start_server(folder, hive_metastore)
+            return server.running, f"{server.running.url}/{hive_database.name}", {"connections": "1"}
+
+        store = Store("hive", start, lambda _url, columns: _fill_hive(hive_database, columns))
+        try:
+            yield store
+        finally:
+            store.running.stop()
+
+
+@pytest.mark.parametrize("name", ["postgres_store", "s3_store", "metastore_store", "hive_store"])
 def test_a_server_killed_in_the_middle_of_a_crawl_loses_nothing(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from services.mongo import MongoDatabase, MongoServer
 from services.odd_mongo import OddMongo
 from services.postgres import Database, PostgresServer
 from services.seaweedfs import Bucket, SeaweedServer
+from services.tcp_proxy import tcp_proxy
 
 
 @contextmanager
@@ -119,8 +120,8 @@ def hive_database(hive_metastore: HiveMetastore) -> Iterator[HiveDatabase]:
 @pytest.fixture(scope="session")
 def hive_server(hive_metastore: HiveMetastore) -> Iterator[HiveServer]:
     """One HiveServer2 for the session, over that metastore."""
-    with service_folder("hive") as folder:
-        server = hive.start_server(folder, hive_metastore)
+    with service_folder("hive") as folder, tcp_proxy(hive_metastore.port) as link:
+        server = hive.start_server(folder, hive_metastore, link=link)
         try:
             yield server
         finally:

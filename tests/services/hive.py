@@ -20,6 +20,7 @@ from services.hive_tables import HiveDatabase, open_client
 from services.installing import cache_folder, one_at_a_time
 from services.running import Running, ServiceMissing, ends_with_us, free_port, is_listening, start_process, tail
 from services.seaweedfs import SECRET, SeaweedServer
+from services.tcp_proxy import Proxy
 
 RELEASE = "4.0.1"
 _POM = Path(__file__).with_name("hive_pom.xml")
@@ -81,11 +82,27 @@ class HiveMetastore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiveServer:
-    """The running HiveServer2 over a metastore."""
+    """The running HiveServer2 over a metastore.
+
+    Attributes:
+        link: its way to the metastore, which a test may break; None = it goes there straight.
+    """
 
     running: Running
     port: int
     metastore: HiveMetastore
+    link: Proxy | None = None
+
+    @contextmanager
+    def without_metastore(self) -> Iterator[None]:
+        """Keep it from its metastore."""
+        assert self.link is not None
+        self.link.is_dead = True
+        self.link.hang_up()
+        try:
+            yield
+        finally:
+            self.link.is_dead = False
 
 
 def start_metastore(folder: Path, seaweed: SeaweedServer, *, port: int | None = None) -> HiveMetastore:
@@ -123,8 +140,13 @@ def start_metastore(folder: Path, seaweed: SeaweedServer, *, port: int | None = 
     return HiveMetastore(running=running, port=port, folder=folder, seaweed=seaweed)
 
 
-def start_server(folder: Path, metastore: HiveMetastore, *, port: int | None = None) -> HiveServer:
+def start_server(
+    folder: Path, metastore: HiveMetastore, *, port: int | None = None, link: Proxy | None = None
+) -> HiveServer:
     """Start a HiveServer2 that takes anybody's word for who they are; at *port*, or a free one.
+
+    Args:
+        link: a way to the metastore that a test may break.
 
     Raises:
         ServiceMissing, ServiceFailed
@@ -132,7 +154,7 @@ def start_server(folder: Path, metastore: HiveMetastore, *, port: int | None = N
     home, port = _installed(), port or free_port()
     _write_site(folder, "core-site.xml", storage(metastore.seaweed.endpoint))
     settings = {
-        "hive.metastore.uris": metastore.running.url,
+        "hive.metastore.uris": metastore.running.url if link is None else f"thrift://127.0.0.1:{link.port}",
         "hive.server2.enable.doAs": "false",
         "hive.server2.authentication": "NONE",
         "hive.server2.thrift.bind.host": "127.0.0.1",
@@ -168,7 +190,7 @@ def start_server(folder: Path, metastore: HiveMetastore, *, port: int | None = N
         timeout_s=180,
         is_ready=lambda: is_listening(port),
     )
-    return HiveServer(running=running, port=port, metastore=metastore)
+    return HiveServer(running=running, port=port, metastore=metastore, link=link)
 
 
 def storage(endpoint: str) -> dict[str, str]:

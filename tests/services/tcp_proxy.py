@@ -12,6 +12,10 @@ READY = b"Z\x00\x00\x00\x05"
 """How PostgreSQL ends an answer."""
 STATUS = b"HTTP/1.1 "
 """How an HTTP server begins one."""
+REPLY = b"\x80\x01\x00\x02"
+"""How a thrift server does: version 1 of the binary protocol, a reply."""
+MESSAGE = b"\xdd\x07\x00\x00\x00\x00\x00\x00\x00"
+"""How MongoDB does, but for its greeting: OP_MSG without flags, and a body."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class Proxy:
 
     Attributes:
         fault: of connections made from now on.
-        mark: what an answer of the server holds once: `READY` of PostgreSQL, `STATUS` of HTTP.
+        mark: what an answer of the server holds once: one of the constants above.
         passed: bytes from the server that went through, all connections together.
         answered: answers of connections whose fault counts them.
         is_dead: *dies_after* has come about; set it to False to have it live again.

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from hms_hive.config import HiveConfig
 from hms_hive.description import describe_table
 from hms_hive.doors import Door, open_door
+from hms_hive.profiling import profile_table
 from hms_hive.tables import HiveTable
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
+from hms_registry.ports.profiles import ProfileRequest
 
 if TYPE_CHECKING:
     from hms_hive.scanning import Reading
@@ -94,6 +97,14 @@ class HiveAdapter:
                 if isinstance(table, HiveTable) and table.view:
                     yield _definition(wanted[table.name].address, table.view)
 
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Tell what the metastore has of their columns: one call a table."""
+        if self._broken is not None:
+            raise self._broken
+        until = time.monotonic() + _CALL_S
+        for request in requests:
+            yield profile_table(self._door.metastore, request, until=until)
+
     def scan(self, request: ScanRequest) -> Scan:
         """Plan the reading of files where that gives what Hive would; else one SELECT of HiveServer2."""
         if self._reading is None:
@@ -115,7 +126,7 @@ class HiveAdapter:
             return Failure(subject=f"a table of {table.database}", reason=error.message)
         self._keep(address, table)
         tells_all, kind = self._door.tells_all, table.dataset_kind
-        can_tell = tells_all or kind is DatasetKind.TABLE
+        can_tell = tells_all or (kind is DatasetKind.TABLE and not self._config.describes_all)
         stamp = table.stamp(endpoint=self._config.lake.endpoint) if can_tell else None
         return DatasetRef(address=address, kind=kind, stamp=stamp, locator=table.shape if tells_all else "")
 

@@ -13,8 +13,8 @@ from hms_registry.errors import SettingsInvalid
 
 _AUTH = ("CUSTOM", "LDAP", "NONE", "NOSASL")
 _OPTIONS = (
-    "access_key", "auth", "call_timeout_s", "connect_timeout_s", "connections", "endpoint", "metastore",
-    "metastore_tls", "password", "read_from", "region", "secret_key", "tls", "tls_ca_file",
+    "access_key", "auth", "call_timeout_s", "connect_timeout_s", "connections", "describe_all", "endpoint",
+    "metastore", "metastore_tls", "password", "read_from", "region", "secret_key", "tls", "tls_ca_file",
 )  # fmt: skip
 _URL_HINT = "write hive://USER:${PASSWORD}@HOST:10000/DATABASE, or thrift://HOST:9083/DATABASE for a metastore alone"
 _ENCODED = re.compile(r"(?:[^@/?#:%\s\[\]]|%[0-9A-Fa-f]{2})*\Z")
@@ -54,6 +54,7 @@ class HiveConfig:
         metastore: None = HiveServer2 alone.
         database: the only one that is looked into; empty = all.
         connections: to HiveServer2 at once, while tables are described one by one.
+        describes_all: through HiveServer2 alone, each crawl describes each table, whatever the listing tells.
         call_timeout_s: the longest that one call may take.
     """
 
@@ -66,6 +67,7 @@ class HiveConfig:
     auth: str = "NONE"
     lake: Lake = field(default_factory=Lake)
     connections: int = 4
+    describes_all: bool = False
     connect_timeout_s: float = 10.0
     call_timeout_s: float = 60.0
 
@@ -103,6 +105,7 @@ class HiveConfig:
             auth=auth,
             lake=_lake(source, options),
             connections=int(_number(source, options, "connections", default="4", most=32)),
+            describes_all=_flag(source, options, "describe_all"),
             connect_timeout_s=_number(source, options, "connect_timeout_s", default="10", most=600),
             call_timeout_s=_number(source, options, "call_timeout_s", default="60", most=3600),
         )

@@ -98,9 +98,12 @@ def gone(what: str) -> ScanFailed:
     return ScanFailed(f"{what} is not there any more", hint=f"crawl {what.partition('.')[0]} again")
 
 
-def altered(what: str) -> ScanFailed:
+def altered(what: str, *, is_told_by_listing: bool) -> ScanFailed:
     """Labels hold for what it was."""
-    return ScanFailed(f"{what} was altered since it was registered", hint=f"crawl {what.partition('.')[0]} again")
+    hint = f"crawl {what.partition('.')[0]} again"
+    if not is_told_by_listing:
+        hint += "; if it stays so, once with the option describe_all"
+    return ScanFailed(f"{what} was altered since it was registered", hint=hint)
 
 
 def no_way(what: str, why: str) -> ScanFailed:

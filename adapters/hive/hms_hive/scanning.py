@@ -51,7 +51,7 @@ class Reading:
         if isinstance(table, Failure):
             raise ScanFailed(f"{address}: {table.reason}", hint=f"crawl {address.source} again")
         if request.ref.locator and request.ref.locator != table.shape:
-            raise altered(str(address))
+            raise altered(str(address), is_told_by_listing=self._door.tells_all)
         try:
             return self._direct(table, request, until=until)
         except NotDirect as why:

@@ -47,6 +47,8 @@ class Listed:
 def list_databases(client: Client, scope: Scope, *, until: float) -> tuple[list[str], bool]:
     """Return the databases to look into, and whether these are all that there can be.
 
+    The server leaves out what the account may not see; what is registered is asked for all the same, and refused.
+
     Raises:
         SourceUnreachable, CredentialsRejected
     """
@@ -62,7 +64,7 @@ def list_databases(client: Client, scope: Scope, *, until: float) -> tuple[list[
     told = {name for name in names if isinstance(name, str)}
     if len(told) < len(set(names)):
         raise odd_answer(client.config)
-    return sorted(told - _SERVERS_OWN), True
+    return sorted((told | scope.registered) - _SERVERS_OWN), True
 
 
 def list_collections(client: Client, database: str, *, until: float) -> tuple[list[Listed], int]:
