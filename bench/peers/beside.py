@@ -100,18 +100,19 @@ def s3(workshop: Workshop, datahub: DataHub, is_quick: bool) -> Iterator[Beside]
         )
 
 
-def mongo(workshop: Workshop, datahub: DataHub, _is_quick: bool) -> Iterator[Beside]:
-    """A database of 1,000 collections of 100 documents, all of which both look at."""
+def mongo(workshop: Workshop, datahub: DataHub, is_quick: bool) -> Iterator[Beside]:
+    """Databases of 200 and of 1,000 collections of 100 documents, all of which both look at."""
     documents = workshop.documents
-    yield _beside(
-        f"MongoDB, {SMALL:,} collections",
-        SMALL,
-        homes=documents.homes,
-        theirs=lambda size: datahub.crawl_mongo(documents.filled(size)),
-        factor=10,
-        told_by=ours.told_of_documents,
-        is_of_processor=True,
-    )
+    for size in (FEW,) if is_quick else (FEW, SMALL):
+        yield _beside(
+            f"MongoDB, {size:,} collections",
+            size,
+            homes=documents.homes,
+            theirs=lambda size: datahub.crawl_mongo(documents.filled(size)),
+            factor=10,
+            told_by=ours.told_of_documents,
+            is_of_processor=True,
+        )
 
 
 def _beside(
