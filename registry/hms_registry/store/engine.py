@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, NotInstalled, SettingsInvalid
 from hms_registry.store.dialect import Dialect, Purpose
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every revision under `migrations/versions`, oldest first; the last one is this release's."""
 
 _PURPOSE: Final = "hms_purpose"
