@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,8 @@ def recrawl(workshop: Workshop) -> Iterator[Figure]:
     """An unchanged crawl of 10,000 datasets, against the barest listing that could tell."""
     for kind in KINDS:
         home = workshop.home(kind, LARGE)
-        bare = bare_files if kind == "files" else bare_tables
-        pair = interleaved(
-            unchanged_crawler(home, kind), lambda home=home, bare=bare: len(bare(home)), runs=15, what=f"{kind} listed"
-        )
+        bare = _count_files if kind == "files" else _count_tables
+        pair = interleaved(unchanged_crawler(home, kind), partial(bare, home), runs=15, what=f"{kind} listed")
         yield Figure(
             name="recrawl",
             what=f"unchanged re-crawl of {pair.answer:,} {kind}, against the bare listing",
@@ -42,7 +41,7 @@ def first_crawl(workshop: Workshop) -> Iterator[Figure]:
     for kind in KINDS:
         crawled = workshop.first_crawl(kind, LARGE)
         home = workshop.home(kind, LARGE)
-        limit_ms, opened = timed(lambda home=home, kind=kind: _read_heads(home) if kind == "files" else _columns(home))
+        limit_ms, opened = timed(partial(_read_heads if kind == "files" else _columns, home))
         require_equal(crawled.listed, opened, f"{kind} looked into")
         yield Figure(
             name="first-crawl",
@@ -121,6 +120,14 @@ def bare_tables(home: Path) -> list[tuple[str, str]]:
     """Ask SQLite's own catalogue, in one query."""
     with closing(sqlite3.connect(f"file:{home}/store.db?mode=ro", uri=True)) as store:
         return store.execute("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+
+
+def _count_files(home: Path) -> int:
+    return len(bare_files(home))
+
+
+def _count_tables(home: Path) -> int:
+    return len(bare_tables(home))
 
 
 def _read_heads(home: Path) -> int:

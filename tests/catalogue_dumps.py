@@ -28,7 +28,7 @@ from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
 from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, EdgeSet
 from hms_registry.store import open_catalogue
-from hms_registry.store.engine import REVISIONS
+from hms_registry.store.revisions import REVISIONS
 from services.postgres import Database, PostgresServer, programs, start
 from store_samples import LAKE, column, described
 

@@ -22,5 +22,5 @@ def held_back(listing: Listing, *, lease: Lease) -> Iterator[DatasetRef]:
                 if uow.renames.rename(known.dataset_id, ref.address):
                     uow.commit()
                 else:
-                    listing.known[former] = known
+                    listing.put_back(former, known)
         yield ref

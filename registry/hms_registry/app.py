@@ -1,4 +1,4 @@
-"""The registry over HTTP, on loopback: health, OpenAPI, one query under the policy, and what happens.
+"""The registry over HTTP, on loopback: health, OpenAPI, GraphQL, one query under the policy, and what happens.
 
 Each query runs in a child process of its own. A caller is who their bearer token says; every header that claims
 another identity is ignored. Host and Origin are checked, so that a web page cannot reach a registry on its reader's own
@@ -27,8 +27,10 @@ from hms_registry import __version__, errors
 from hms_registry.callers import Caller, registry_of
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
-from hms_registry.event_stream import router
+from hms_registry.event_stream import router as events
 from hms_registry.gate import Gate
+from hms_registry.graphql_route import router as graphql
+from hms_registry.listeners import Listeners
 
 if TYPE_CHECKING:
     from hms_federation.answer import Answer
@@ -95,12 +97,14 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()
+    app.state.listeners = Listeners()
     app.state.background = background or nullcontext()
     app.add_middleware(Gate)
     app.add_exception_handler(HmsError, _failed)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _no_route)
-    app.include_router(router)
+    app.include_router(events)
+    app.include_router(graphql)
     app.get("/health", response_model=Health)(health)
     app.post("/dta/query", response_class=StreamingResponse)(query)
     return app

@@ -20,6 +20,7 @@
     │   └── ScanFailed              a source broke while it was read
     ├── CrawlInProgress             another process holds the lease of that source
     ├── CrawlStopped                a crawl would have taken away too much, and took away nothing
+    ├── TooManyListeners            a server holds as many streams of events as it may (HTTP 503)
     ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
@@ -166,6 +167,10 @@ class CrawlStopped(HmsError):
     """A crawl would have taken away more of its source than it may."""
 
     exit_code = 10
+
+
+class TooManyListeners(HmsError):
+    """A server holds as many streams of events as it may, of this person or in all."""
 
 
 class DeliveryFailed(HmsError):

@@ -40,7 +40,13 @@ def _place(
     return Cursor.parse(text) if text else None
 
 
-@router.get("/dta/events", response_class=EventSourceResponse)
+async def _admitted(request: Request, principal: Caller) -> AsyncIterator[None]:
+    """Hold a place from before the first byte until the stream has ended, however it ends."""
+    with request.app.state.listeners.one_more(principal.subject):
+        yield
+
+
+@router.get("/dta/events", response_class=EventSourceResponse, dependencies=[Depends(_admitted)])
 async def events(
     request: Request, principal: Caller, credentials: Credentials, after: Annotated[Cursor | None, Depends(_place)]
 ) -> AsyncIterator[ServerSentEvent]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import httpx
 import pytest
 
 from command import hms
-from serving import ANALYST, STEWARD, Server, make_shop, serving
+from serving import ANALYST, STEWARD, Server, eventually, make_shop, serving
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,31 @@ def test_a_stream_that_cannot_begin_is_an_error_with_a_status(
         answer = client.get("/dta/events", params={"since": place}, headers=headers)
 
     assert (answer.status_code, set(answer.json())) == (status, {"error"})
+
+
+def test_who_holds_as_many_streams_as_they_may_keeps_nobody_else_out(server: Server) -> None:
+    """One more is told so, with a status; who closes one may begin another."""
+    with ExitStack() as held:
+        first = held.enter_context(ExitStack())
+        first.enter_context(listening(server, ANALYST))
+        for _ in range(9):
+            held.enter_context(listening(server, ANALYST))
+
+        with server.client() as client:
+            refused = client.get("/dta/events", headers=server.token(ANALYST))
+        with listening(server, STEWARD):
+            pass
+        first.close()
+        eventually(lambda: may_listen(server, ANALYST), seconds=30)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too-many-listeners")
+    assert refused.json()["error"]["message"] == "you hold 10 streams of events, and may hold no more"
+
+
+def may_listen(server: Server, who: str) -> bool:
+    """Whether a stream begins."""
+    with server.client() as client, client.stream("GET", "/dta/events", headers=server.token(who)) as answer:
+        return answer.status_code == 200
 
 
 def test_a_server_that_stops_ends_its_streams(server: Server) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from command import hms
 from hms_registry.services.tokens import create_token
 from serving import ANALYST, NUMBERS, SMALL, STEWARD, Server, make_shop, serving
 
@@ -75,7 +76,7 @@ def test_health_and_openapi_need_no_token(server: Server) -> None:
         described = client.get("/openapi.json")
 
     assert (health.status_code, health.json()["status"]) == (200, "ok")
-    assert set(described.json()["paths"]) == {"/health", "/dta/query", "/dta/events"}
+    assert set(described.json()["paths"]) == {"/health", "/dta/query", "/dta/events", "/graphql"}
     assert "numbers" not in health.text + described.text
 
 
@@ -240,3 +241,43 @@ def test_concurrent_queries_each_get_their_own_answer(server: Server) -> None:
         answers = list(pool.map(ask, range(8)))
 
     assert [answer.json() for answer in answers] == [[{"asked": n, "n": n}] for n in range(8)]
+
+
+def test_graphql_answers_as_whom_the_token_says(server: Server) -> None:
+    """The same document finds for a steward what is not there for an analyst, and nothing without a token."""
+    body = {"query": '{ me { subject } dataset(name: "clinic.public.patients") { address } }'}
+    with server.client() as client:
+        nobody = client.post("/graphql", json=body)
+        steward = client.post("/graphql", json=body, headers=server.token(STEWARD))
+        analyst = client.post("/graphql", json=body, headers=server.token(ANALYST))
+
+    assert nobody.status_code == 401
+    assert told(nobody.content)["code"] == "authentication-failed"
+    assert steward.json() == {"data": {"me": {"subject": STEWARD}, "dataset": {"address": "clinic.public.patients"}}}
+    assert analyst.status_code == 200
+    assert analyst.json()["data"] == {"me": {"subject": ANALYST}, "dataset": None}
+    assert [error["extensions"]["code"] for error in analyst.json()["errors"]] == ["dataset-not-found"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"query": ""}', b'{"query": "{"}', b'{"query": "{ nothing }"}', b'{"query": 1}', b'["{ me }"]',
+     b'{"query": "{ me { subject } }", "variables": []}', b'{"query": "{ me { subject } }", "token": "x"}', b"\xff"],
+)  # fmt: skip
+def test_what_is_no_graphql_document_is_a_400(server: Server, body: bytes) -> None:
+    """Also a batch, and one with more in it than a request has."""
+    status, answered = raw(server, asking(server, body, path="/graphql"))
+
+    assert status == 400
+    assert b"error" in answered
+
+
+def test_a_graphql_document_leaves_one_line_in_the_audit(server: Server) -> None:
+    """Its digest and the rights it was answered under; nothing of what it asked for."""
+    with server.client() as client:
+        document = '{ search(words: "zanzibar") { totalCount } }'
+        assert client.post("/graphql", json={"query": document}, headers=server.token(ANALYST)).status_code == 200
+
+    told = hms(server.home, "audit", "--json", "--limit", "5").out
+    assert "graphql" in {entry["action"] for entry in json.loads(told)}
+    assert "zanzibar" not in told

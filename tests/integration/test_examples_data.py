@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from demo_home import EXAMPLES, loaded
 from hms_files import FilesAdapter
 from hms_files.config import FilesConfig
 from hms_policies import load_bundle, run_tests
@@ -27,17 +26,6 @@ from hms_registry.services.manifest import parse_manifest, read_manifest
 from hms_registry.services.sources_file import absolute_url, read_sources
 from hms_sqlite import SqliteAdapter
 from hms_sqlite.config import SqliteConfig
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-def loaded(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hms_postgres import PostgresAdapter, PostgresConfig
+from hms_registry.domain.crawls import Unchanged
 from hms_registry.domain.datasets import DatasetRef, Stamp
 from hms_registry.ports.adapter import Scope
 from services.postgres import Database, PostgresServer
@@ -149,3 +150,21 @@ def test_what_the_account_may_read_is_part_of_the_stamp(database: Database, post
 
     after = _stamps(adapter)
     assert {name for name in before if before[name] != after[name]} == {"port"}
+
+
+def test_what_did_not_change_is_told_in_one_go(database: Database) -> None:
+    """Of all that `discover` lists, only what has another stamp than is known comes as a ref."""
+    adapter = PostgresAdapter(PostgresConfig.from_url(source="src", url=database.url, options={}))
+    scope = Scope()
+    adapter.stamp(scope)
+    listed = [each for each in adapter.discover(scope) if isinstance(each, DatasetRef)]
+    known = {"s": {each.address.table: each.stamp for each in listed if each.stamp and each.address.table != "port"}}
+    known["s"]["ship"] = Stamp("another")
+
+    found = list(adapter.changes(scope, known=known))
+    adapter.close()
+
+    refs = [each for each in found if isinstance(each, DatasetRef)]
+    assert refs == [each for each in listed if each.address.table in ("port", "ship")]
+    (told,) = [each for each in found if isinstance(each, Unchanged)]
+    assert set(told.tables) == {each.address.table for each in listed} - {"port", "ship"}

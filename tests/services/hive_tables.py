@@ -38,7 +38,7 @@ FORMATS: Mapping[str, tuple[str, str, str]] = {
 Columns = Mapping[str, str]
 
 
-class Client(ThriftHiveMetastore.Client):
+class Client(ThriftHiveMetastore.Client):  # type: ignore[misc] # pymetastore ships no types
     """A connection of the tests'."""
 
     def __init__(self, port: int) -> None:

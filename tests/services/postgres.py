@@ -213,5 +213,5 @@ def _preloads(programs: Path) -> dict[str, str]:
 
 
 def _is_ready(programs: Path, port: int) -> bool:
-    asked = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    asked = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     return subprocess.run(asked, check=False, timeout=10).returncode == 0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from hms_registry.domain.columns import ARRAY, Column, ColumnPath, PrivacyTier, StorageTier
 from hms_registry.domain.datasets import (
@@ -28,26 +25,10 @@ from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
 from hms_registry.ports.catalogue import Catalogue, Known
-from hms_registry.store.unit import SqlCatalogue
+from statements import statements
 from store_samples import LAKE, column, described, get, put, register
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-@contextmanager
-def statements(catalogue: Catalogue) -> Iterator[list[str]]:
-    """Collect the statements that reach the database."""
-    assert isinstance(catalogue, SqlCatalogue)
-    engine, seen = catalogue._opened.engine, []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def annotate(catalogue: Catalogue, address: Address, **stated: Any) -> Any:

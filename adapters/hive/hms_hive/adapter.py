@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from hms_hive.config import HiveConfig
 from hms_hive.description import describe_table
 from hms_hive.doors import Door, open_door
+from hms_hive.profiling import profile_table
 from hms_hive.tables import HiveTable
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
+from hms_registry.ports.profiles import ProfileRequest
 
 if TYPE_CHECKING:
     from hms_hive.scanning import Reading
@@ -93,6 +96,14 @@ class HiveAdapter:
             for table in self._door.find(database, list(wanted), until=until):
                 if isinstance(table, HiveTable) and table.view:
                     yield _definition(wanted[table.name].address, table.view)
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Tell what the metastore has of their columns: one call a table."""
+        if self._broken is not None:
+            raise self._broken
+        until = time.monotonic() + _CALL_S
+        for request in requests:
+            yield profile_table(self._door.metastore, request, until=until)
 
     def scan(self, request: ScanRequest) -> Scan:
         """Plan the reading of files where that gives what Hive would; else one SELECT of HiveServer2."""

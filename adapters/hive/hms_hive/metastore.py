@@ -12,12 +12,14 @@ from pymetastore.hive_metastore import ThriftHiveMetastore
 from pymetastore.hive_metastore.ttypes import (
     ClientCapabilities,
     ClientCapability,
+    ColumnStatisticsObj,
     FieldSchema,
     GetTablesRequest,
     GetTablesResult,
     NoSuchObjectException,
     Partition,
     Table,
+    TableStatsRequest,
 )
 from thrift.Thrift import TApplicationException, TException
 from thrift.transport.TTransport import TTransportException
@@ -105,6 +107,19 @@ class Metastore:
             wanted = list(names[start : start + PARTITIONS_A_CALL])
             for each in self._ask(partial(_partitions_of, table=table, asked=wanted), until=until):
                 yield each.sd.location or "", each.sd.inputFormat or "", *each.values
+
+    def statistics(
+        self, database: str, table: str, columns: Sequence[str], *, until: float
+    ) -> Sequence[ColumnStatisticsObj]:
+        """Return what was counted of those columns; nothing of the others, and nothing of a partitioned table.
+
+        Raises:
+            NoSuchThing: the table is gone.
+        """
+        asked = TableStatsRequest(dbName=database, tblName=table, colNames=list(columns))
+        answer = self._ask(lambda client: client.get_table_statistics_req(asked), until=until)
+        found: Sequence[ColumnStatisticsObj] = answer.tableStats or ()
+        return found
 
     def close(self) -> None:
         """Hang up. Idempotent."""

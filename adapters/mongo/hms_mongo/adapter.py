@@ -16,12 +16,15 @@ from hms_mongo.growing import grown
 from hms_mongo.lineage import origins_of
 from hms_mongo.listing import Listed, find_listed, list_collections, list_databases
 from hms_mongo.looking import Look, Unusable, look_at
+from hms_mongo.profiling import KeptFigures
 from hms_mongo.scanning import plan_find
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewOrigins
+from hms_registry.ports.profiles import ProfileRequest
 
 _CALL_S = 300.0
 _KEPT_FIELDS = 50_000
@@ -46,6 +49,7 @@ class MongoAdapter:
         self._kept = 0
         self._registered: dict[Address, Dataset] = {}
         self._broken: SourceError | None = None
+        self._figures = KeptFigures()
 
     def check(self) -> None:
         """Connect, log in, and list what there is."""
@@ -105,6 +109,14 @@ class MongoAdapter:
                 view_on, pipeline = view.options.get("viewOn"), view.options.get("pipeline", [])
                 yield origins_of(ref.address, view_on=str(view_on or ""), pipeline=pipeline)
 
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Tell what the sample held; of what was sampled too long ago, another is taken."""
+        if self._broken is not None:
+            raise self._broken
+        until = time.monotonic() + _CALL_S
+        for request in requests:
+            yield self._profiled(request, until=until)
+
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at a location as `describe` writes it."""
         server, mark, name = location.removeprefix(self._config.location).partition("#")
@@ -124,6 +136,7 @@ class MongoAdapter:
         """Hang up."""
         self._looks.clear()
         self._registered.clear()
+        self._figures = KeptFigures()
         self._kept = 0
         self._broken = None
         self._client.close()
@@ -155,11 +168,15 @@ class MongoAdapter:
         if not scope.includes(listed.database, listed.name):
             return ref
         try:
-            look = look_at(self._client, listed, until=until)
+            look = look_at(self._client, listed, until=until, profiles=scope.profiles)
         except Unusable as error:
             return Failure(subject=str(ref.address), reason=str(error), address=ref.address)
         self._keep(ref.address, look)
-        return self._ref(listed, stamp=look.stamp if self._config.keeps_fields else Stamp(f"{look.stamp}-anew"))
+        stamp = look.stamp if self._config.keeps_fields else Stamp(f"{look.stamp}-anew")
+        if look.figures is None:
+            return self._ref(listed, stamp=stamp)
+        self._figures.keep(ref.address, look.figures)
+        return replace(self._ref(listed, stamp=stamp), content_stamp=look.figures.stamp)
 
     def _keep(self, address: Address, look: Look) -> None:
         self._taken(address)
@@ -184,6 +201,21 @@ class MongoAdapter:
             return Failure(subject=str(ref.address), reason=str(error), address=ref.address)
         shape = grown(look.shape, self._registered.get(ref.address), listed=listed)
         return describe_look(self._config, ref, replace(look, shape=shape))
+
+    def _profiled(self, request: ProfileRequest, *, until: float) -> Profile | Failure:
+        address = request.ref.address
+        figures = self._figures.take(address)
+        if figures is None:
+            listed = find_listed(self._client, address.schema, address.table, until=until)
+            if listed is None:
+                return Failure(subject=str(address), reason="it was dropped since it was listed", address=address)
+            try:
+                figures = look_at(self._client, listed, until=until, profiles=True).figures
+            except Unusable as error:
+                return Failure(subject=str(address), reason=str(error), address=address)
+        if figures is None:
+            return Failure(subject=str(address), reason="this account may not read it", address=address)
+        return figures.of(request)
 
     def _ref(self, listed: Listed, *, stamp: Stamp | None = None) -> DatasetRef:
         return DatasetRef(

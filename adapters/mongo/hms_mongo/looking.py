@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure
 from hms_mongo.client import Client, Document
 from hms_mongo.failures import UNAUTHORIZED, code_of, is_late
 from hms_mongo.listing import Listed
+from hms_mongo.profiling import Figures, figures_of
 from hms_mongo.sampling import Sample, take_sample
 from hms_mongo.shapes import Shape, shape_of
 from hms_mongo.validators import json_schema, state
@@ -40,6 +41,7 @@ class Look:
         count: documents, by metadata; None = not known.
         size: their bytes, likewise.
         is_readable: False: this account may not read it.
+        figures: of the sample, where a profile is wanted.
     """
 
     listed: Listed
@@ -50,6 +52,7 @@ class Look:
     count: int | None = None
     size: int | None = None
     is_readable: bool = True
+    figures: Figures | None = None
 
     @property
     def stamp(self) -> Stamp:
@@ -65,7 +68,7 @@ def _text(told: Mapping[str, object] | Sequence[object]) -> str:
     return json_util.dumps(told) if told else ""
 
 
-def look_at(client: Client, listed: Listed, *, until: float) -> Look:
+def look_at(client: Client, listed: Listed, *, until: float, profiles: bool = False) -> Look:
     """Look at one collection or view: a fixed number of commands, whatever its size.
 
     Raises:
@@ -73,7 +76,7 @@ def look_at(client: Client, listed: Listed, *, until: float) -> Look:
         SourceUnreachable, CredentialsRejected
     """
     try:
-        return _look(client, listed, until=until)
+        return _look(client, listed, until=until, profiles=profiles)
     except SourceError as error:
         cause = error.__cause__
         if code_of(cause or error) == UNAUTHORIZED:
@@ -87,7 +90,7 @@ def look_at(client: Client, listed: Listed, *, until: float) -> Look:
         raise
 
 
-def _look(client: Client, listed: Listed, *, until: float) -> Look:
+def _look(client: Client, listed: Listed, *, until: float, profiles: bool) -> Look:
     is_stored = listed.kind == "collection"
     told: Document = {}
     indexes: tuple[Mapping[str, object], ...] = ()
@@ -112,6 +115,7 @@ def _look(client: Client, listed: Listed, *, until: float) -> Look:
         indexes=indexes,
         count=count,
         size=size,
+        figures=figures_of(sample.documents) if profiles else None,
     )
 
 

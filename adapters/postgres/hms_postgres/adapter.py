@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from hms_postgres.queries import FIND, VIEWS
 from hms_postgres.session import ChangedMeanwhile, Locked, Session
 from hms_postgres.stamps import identity_in, is_same_content, is_same_moment, source_stamp, table_stamp
 from hms_postgres.type_cache import TypeCache
-from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
+from hms_registry.domain.crawls import ContainerListed, Discovery, Failure, Unchanged
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import Profile
@@ -71,6 +71,12 @@ class PostgresAdapter:
 
     def discover(self, scope: Scope) -> Iterator[Discovery]:
         """List one transactional snapshot, schema by schema."""
+        for item in self.changes(scope, known={}):
+            assert not isinstance(item, Unchanged)  # nothing is known
+            yield item
+
+    def changes(self, scope: Scope, *, known: Mapping[str, Mapping[str, Stamp]]) -> Iterator[Discovery | Unchanged]:
+        """List as `discover`; what has the stamp it had is told in one go for each schema."""
         if scope is not self._scope:
             self._end_look()
             self._scope = None
@@ -80,15 +86,23 @@ class PostgresAdapter:
             identity = current.identity
         source = self._config.source
         for schema, names, kinds, stamps in listing:
-            for name, kind, stamp in zip(names, kinds, stamps, strict=True):
-                oid = stamp.partition(".")[0]
+            before = known.get(schema, {})
+            same = set()
+            for name, kind, listed in zip(names, kinds, stamps, strict=True):
+                stamp = table_stamp(listed, identity=identity)
+                if before.get(name) == stamp:
+                    same.add(name)
+                    continue
+                oid = listed.partition(".")[0]
                 yield DatasetRef(
                     address=Address(source, schema, name),
                     kind=dataset_kind(kind),
-                    stamp=table_stamp(stamp, identity=identity),
+                    stamp=stamp,
                     locator=oid,
                     content_stamp=content.get(int(oid)) if content else None,
                 )
+            if same:
+                yield Unchanged(schema=schema, tables=same)
             yield ContainerListed(schema=schema, is_complete=True, is_snapshot=True)
         yield ContainerListed(schema="", is_complete=True, is_snapshot=True)
 

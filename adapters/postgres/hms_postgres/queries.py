@@ -202,7 +202,8 @@ SPELLED: Final[LiteralString] = """
 SELECT t.typ::int8, t.mod, format_type(t.typ, t.mod) FROM unnest(%s::oid[], %s::int4[]) AS t (typ, mod)
 """
 
-# Each table has two types of its own, and only oids are indexed: an array's element is found by its oid.
+# Each table has two types of its own, and only oids are indexed: an array's element is found by its oid. OFFSET 0
+# keeps the last look-up one by oid: the planner expects very many rows of a recursion, and would read all types.
 TYPES: Final[LiteralString] = """
 WITH RECURSIVE needs (typ) AS (
     SELECT DISTINCT typ FROM unnest(%s::oid[]) AS typ
@@ -215,7 +216,7 @@ WITH RECURSIVE needs (typ) AS (
 SELECT t.oid::int8, CASE WHEN s.nspname = 'pg_catalog' THEN t.typname::text ELSE '' END, t.typtype::text,
        t.typbasetype::int8, t.typtypmod, coalesce(e.oid, 0)::int8
 FROM needs n
-JOIN pg_type t ON t.oid = n.typ
+CROSS JOIN LATERAL (SELECT * FROM pg_type t WHERE t.oid = n.typ OFFSET 0) AS t
 JOIN pg_namespace s ON s.oid = t.typnamespace
 LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
 """

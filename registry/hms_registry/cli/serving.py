@@ -32,7 +32,7 @@ def serve(
     ] = False,
     crawl_every: Annotated[str | None, typer.Option(metavar="SPAN", help="Crawl on a schedule, e.g. 15m.")] = None,
 ) -> None:
-    """Serve health, OpenAPI at /docs, with a bearer token POST /dta/query and GET /dta/events; tell the webhooks."""
+    """Serve health, OpenAPI at /docs, and by token POST /graphql, /dta/query and GET /dta/events; tell the webhooks."""
     from hms_registry.schedule import interval
     from hms_registry.server import run
 

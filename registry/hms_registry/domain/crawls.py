@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -48,7 +49,16 @@ class ContainerListed:
     ignored: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """Datasets of one schema, told in one go: each is listed with the stamp that is known of it."""
+
+    schema: str
+    tables: Collection[str]
+
+
 Discovery = DatasetRef | Failure | ContainerListed
+"""What a listing tells, one by one."""
 
 
 @dataclass(slots=True, kw_only=True)

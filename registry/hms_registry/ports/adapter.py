@@ -8,11 +8,12 @@ into `SourceUnreachable`, `CredentialsRejected`, `ScanFailed` or `LocationOutsid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
-from hms_registry.domain.crawls import Discovery, Failure
+from hms_registry.domain.crawls import Discovery, Failure, Unchanged
 from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
 from hms_registry.domain.predicates import Conjunct
@@ -35,6 +36,7 @@ class Scope:
             covers has changed returns this very stamp.
         registered: schemas in which something is registered, for `discover`: where a store hides what the account may
             not see, an adapter asks for those that it was not told of, since only a refusal tells them from dropped.
+            A crawl fills it in between `stamp` and `discover`, which have the same scope.
         profiles: what a profile is made of counts as well, see `ports.profiles.Profiles`.
     """
 
@@ -42,7 +44,7 @@ class Scope:
     schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
-    registered: frozenset[str] = frozenset()
+    registered: AbstractSet[str] = frozenset()
     profiles: bool = False
 
 
@@ -166,6 +168,20 @@ class Rests(Protocol):
 
     def rest(self) -> bool:
         """Let go of what the next query will not need; False = it is not fit for another."""
+        ...
+
+
+@runtime_checkable
+class ListsChanges(Protocol):
+    """It can say at once of very many datasets that they are as they were: a ref for each would cost most of a crawl
+    in which one changed."""
+
+    def changes(self, scope: Scope, *, known: Mapping[str, Mapping[str, Stamp]]) -> Iterator[Discovery | Unchanged]:
+        """List as `discover` does, but tell in one go which datasets of a schema have the stamps they had.
+
+        Args:
+            known: stamps by schema and table, of datasets that are registered, there, and wanted.
+        """
         ...
 
 

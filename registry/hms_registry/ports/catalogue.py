@@ -100,6 +100,15 @@ class Known(NamedTuple):
     state: DatasetState
 
 
+class Inventory(Protocol):
+    """What a crawl compares a listing with."""
+
+    def of(self, source: str) -> dict[str, dict[str, Known]]:
+        """Everything registered of a source, also gone ones, by schema and table: `Registrations.known` without an
+        address for each, which is most of what that costs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """What registering one dataset did.
@@ -205,6 +214,13 @@ class Edges(Protocol):
 
     def around(self, dataset_id: DatasetId, *, kind: EdgeKind | None = None) -> list[RecordedEdge]:
         """Current edges in and out of one dataset."""
+        ...
+
+    def dependents(
+        self, source: str, *, origin: str, moved: Collection[DatasetId], arrived: Collection[DatasetId]
+    ) -> set[DatasetId]:
+        """Datasets of a source whose edges of one origin may have to be stated anew: they come from one of *moved*,
+        from one with the name of one that *arrived*, whatever case it is spelled in, or from something unknown."""
         ...
 
     def closure(
@@ -406,6 +422,8 @@ class UnitOfWork(Protocol):
     def datasets(self) -> Datasets: ...
     @property
     def histories(self) -> Histories: ...
+    @property
+    def inventory(self) -> Inventory: ...
     @property
     def registrations(self) -> Registrations: ...
     @property

@@ -12,6 +12,7 @@ from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.edges import Edge
 from hms_registry.domain.names import Address, TrinoName, split_name
 from hms_registry.domain.principals import Principal
+from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound, SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
@@ -96,6 +97,21 @@ def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Dec
         if view is not None:
             return view
     raise absent(name, uow=uow, principal=principal, decisions=decisions)
+
+
+def may_know_source(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> bool:
+    """Say whether the person may find anything of a source."""
+    visible = decisions.visibility(principal)
+    return next(uow.datasets.iter(source=name, visible=visible), None) is not None
+
+
+def visible_sources(*, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> list[SourceStatus]:
+    """Return the sources of which the person may find something, by name."""
+    return [
+        status
+        for status in uow.sources.all()
+        if may_know_source(status.source.name, uow=uow, principal=principal, decisions=decisions)
+    ]
 
 
 def split_version(text: str) -> tuple[str, int | None]:

@@ -18,7 +18,7 @@ from hms_registry.domain.principals import Principal
 from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.catalogue import Event, UnitOfWork
 from hms_registry.ports.policy import Decisions
-from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.catalogue import View, may_know_source, view_of
 from hms_registry.services.history import Past, Step, change_fact
 
 _CURSOR = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?\Z")
@@ -163,6 +163,7 @@ class _Reader:
     def _may_know_source(self, name: str) -> bool:
         """Say whether anything of a source may be found."""
         if name not in self._sources:
-            visible = self._decisions.visibility(self._principal)
-            self._sources[name] = next(self._uow.datasets.iter(source=name, visible=visible), None) is not None
+            self._sources[name] = may_know_source(
+                name, uow=self._uow, principal=self._principal, decisions=self._decisions
+            )
         return self._sources[name]

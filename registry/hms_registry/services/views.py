@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from hms_registry.domain.columns import Column
 from hms_registry.domain.decisions import Mask
+from hms_registry.domain.names import quote_identifier
 from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.services.catalogue import View
@@ -72,7 +73,7 @@ def detail(
         "stale": status.is_stale,
         "last_crawled_at": dataset.last_crawled_at,
         "version": version.version.number if version else dataset.version,
-        "primary_key": _shown_key(version.primary_key if version else dataset.primary_key, columns),
+        "primary_key": shown_key(version.primary_key if version else dataset.primary_key, columns),
         "columns": [column_fact(column, mask) for column, mask in columns],
         "row_filters": list(view.decision.told_filters),
         "reason": view.decision.reason,
@@ -92,7 +93,16 @@ def detail(
     return facts
 
 
-def _shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> list[str]:
+def shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> list[str]:
     """Return a key whose columns are all shown; a part of a key is none, and would tell that there is more."""
     shown = {column.name for column, _mask in columns}
     return list(key) if shown.issuperset(key) else []
+
+
+def sample_query(view: View) -> str | None:
+    """Write a SELECT of the columns that the person may see; None if they may not read it."""
+    if not view.decision.may_read or not view.columns:
+        return None
+    columns = dict.fromkeys(quote_identifier(column.name) for column, _mask in view.columns)
+    # Shown to a person and run by nobody here; every name in it is quoted.
+    return f"SELECT {', '.join(columns)} FROM {view.dataset.trino_name} LIMIT 10"  # noqa: S608

@@ -15,7 +15,7 @@ from hms_registry.errors import DatasetNotFound
 from hms_registry.ports.catalogue import EdgeSet
 from hms_registry.store import tables
 from hms_registry.store.codec import exact
-from hms_registry.store.lineage import closure, held, read_edge
+from hms_registry.store.lineage import closure, dependents, held, read_edge
 from hms_registry.store.refresh import refresh
 from hms_registry.store.session import Session
 
@@ -110,6 +110,12 @@ class SqlEdges:
             RecordedEdge(edge=read_edge(row), first_epoch=row.first_epoch, last_epoch=row.last_epoch)
             for row in self._session.read(statement)
         ]
+
+    def dependents(
+        self, source: str, *, origin: str, moved: Collection[DatasetId], arrived: Collection[DatasetId]
+    ) -> set[DatasetId]:
+        """Datasets of a source whose edges of one origin may have to be stated anew."""
+        return dependents(self._session, source, origin=origin, moved=moved, arrived=arrived)
 
     def closure(
         self, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None = None

@@ -18,7 +18,7 @@ from hms_registry.store.classes import Interned, intern_labels
 from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored, labels_of, load_many
 from hms_registry.store.labels import ColumnFacts, Facts, Labelled, label, strictest_alone
-from hms_registry.store.lineage import edges_into, labelled_from
+from hms_registry.store.lineage import edges_into, labelled_from, source_of
 from hms_registry.store.merge import Merged
 from hms_registry.store.session import Session
 
@@ -184,9 +184,9 @@ def _label_alike(
 def _unknown_in(session: Session, sources: Collection[str]) -> dict[DatasetId, str]:
     """Read which datasets of these sources have an unknown origin, with the source of each."""
     table = tables.unknown_origins
-    statement = select(table.c.dataset_id, _datasets.c.source).join(_datasets, _datasets.c.id == table.c.dataset_id)
-    rows = session.read(statement.where(session.dialect.among(_datasets.c.source, sources)))
-    return {DatasetId(row.dataset_id): row.source for row in rows}
+    source = source_of(table.c.dataset_id)
+    statement = select(table.c.dataset_id, source.label("source")).where(session.dialect.among(source, sources))
+    return {DatasetId(row.dataset_id): row.source for row in session.read(statement)}
 
 
 def _outdone(session: Session, fresh: Iterable[Facts], beside: Mapping[DatasetId, str]) -> set[DatasetId]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Row, and_, case, or_, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, case, func, or_, select, union
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -51,6 +51,28 @@ def closure(
     reach = reach.union(select(end).join_from(reach, _edges, or_(near == reach.c.id, twin)).where(followed))
     statement = select(_edges).join(reach, near == reach.c.id).where(followed).order_by(_edges.c.id)
     return [read_edge(row) for row in session.read(statement)]
+
+
+def source_of(dataset_id: ColumnElement[str]) -> ScalarSelect[object]:
+    """Return the source of a dataset, looked up for each row: joined, a source's datasets may all be gone through for
+    the few that have an unknown origin."""
+    return select(tables.datasets.c.source).where(tables.datasets.c.id == dataset_id).scalar_subquery()
+
+
+def dependents(
+    session: Session, source: str, *, origin: str, moved: Collection[str], arrived: Collection[str]
+) -> set[DatasetId]:
+    """Read which datasets of a source have edges of one origin that may have to be stated anew. Four statements."""
+    among, datasets, unknown = session.dialect.among, tables.datasets, tables.unknown_origins
+    ends = {*moved, *arrived}
+    if arrived:
+        name = func.lower(datasets.c.table_name)
+        names = select(name).where(among(datasets.c.id, arrived)).scalar_subquery()
+        namesakes = select(datasets.c.id).where(datasets.c.source == source, name.in_(names))
+        ends.update(row.id for row in session.read(namesakes))
+    over = select(_edges.c.downstream).where(among(_edges.c.upstream, ends), _edges.c.origin == origin, held(None))
+    unsure = select(unknown.c.dataset_id).where(unknown.c.origin == origin, source_of(unknown.c.dataset_id) == source)
+    return {DatasetId(found) for (found,) in session.read(union(over, unsure))}
 
 
 def labelled_from(session: Session, ids: Collection[str]) -> set[DatasetId]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from sqlalchemy import delete, insert, select, update
 
-from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset, Stamp
+from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, DescribedDataset
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
@@ -17,6 +16,7 @@ from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.datasets import SELECT, described_of
 from hms_registry.store.drafts import Draft, draft, write_drafts
+from hms_registry.store.inventory import read_known
 from hms_registry.store.merge import check_columns
 from hms_registry.store.places import link_places
 from hms_registry.store.profiles import forget_profiles
@@ -27,9 +27,6 @@ from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
 
 _datasets = tables.datasets
-_KnownRow = tuple[str, str, DatasetId, Stamp | None, str]
-_PAGE = 1_000
-_STATES = {state.value: state for state in DatasetState}
 
 
 class SqlRegistrations:
@@ -40,17 +37,11 @@ class SqlRegistrations:
 
     def known(self, source: str, *, among: Iterable[Address] | None = None) -> dict[Address, Known]:
         """Everything registered of a source, also gone ones; or those *among* it that are."""
-        table = _datasets
-        statement = select(table.c.schema_name, table.c.table_name, table.c.id, table.c.stamp, table.c.state)
-        if among is not None:
-            statement = statement.where(self._session.dialect.among(table.c.address, set(map(str, among))))
-        schemas: dict[str, str] = {}  # there may be very many datasets, in few schemas
-        found = {}
-        for rows in self._session.read(statement.where(table.c.source == source)).partitions(_PAGE):
-            for schema, name, dataset_id, stamp, state in cast(Iterable[_KnownRow], rows):
-                address = Address(source, schemas.setdefault(schema, schema), name)
-                found[address] = Known(dataset_id, stamp, _STATES[state])
-        return found
+        return {
+            Address(source, schema, name): known
+            for schema, tables_in in read_known(self._session, source, among=among).items()
+            for name, known in tables_in.items()
+        }
 
     def register(
         self, described: Sequence[DescribedDataset], *, manifests: Mapping[Address, Manifest] | None = None

@@ -18,6 +18,7 @@ from hms_registry.store.departures import SqlHistories
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
+from hms_registry.store.inventory import SqlInventory
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.profiles import SqlProfiles
 from hms_registry.store.registrations import SqlRegistrations
@@ -88,6 +89,10 @@ class SqlUnit:
         return SqlHistories(self._session)
 
     @cached_property
+    def inventory(self) -> SqlInventory:
+        return SqlInventory(self._session)
+
+    @cached_property
     def registrations(self) -> SqlRegistrations:
         return SqlRegistrations(self._session)
 
@@ -141,7 +146,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries", "renames", "profiles",
+    "deliveries", "renames", "profiles", "inventory",
 )  # fmt: skip
 
 

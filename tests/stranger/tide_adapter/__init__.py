@@ -17,8 +17,10 @@ from hms_registry.domain.columns import Column, ColumnPath
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
+from hms_registry.domain.profiles import ColumnProfile, Method, Profile
 from hms_registry.errors import ScanFailed, SettingsInvalid, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope
+from hms_registry.ports.profiles import ProfileRequest
 
 _TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
@@ -82,6 +84,23 @@ class TideAdapter:
                 yield Failure(subject=str(ref.address), reason=error.message, address=ref.address)
             else:
                 yield DescribedDataset(ref=ref, columns=tuple(map(_column, columns.items())))
+
+    def profile(self, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
+        """Count: the file is read whole for its stamp anyway."""
+        for request in requests:
+            address = request.ref.address
+            try:
+                names, rows = self._read(request.ref)
+            except ScanFailed as error:
+                yield Failure(subject=str(address), reason=error.message, address=address)
+                continue
+            cells = dict(zip(names, zip(*rows, strict=True), strict=False))
+            columns = [
+                ColumnProfile(path=each.path, nulls=values.count(None), distinct=len({*values} - {None}))
+                for each in request.columns
+                if (values := cells.get(each.name)) is not None
+            ]
+            yield Profile(address=address, method=Method.EXACT, rows=len(rows), columns=tuple(columns))
 
     def scan(self, request: ScanRequest) -> Scan:
         """Read the file whole; nothing is pushed."""

@@ -13,7 +13,7 @@ def lineage_lines(graph: Lineage) -> list[str]:
     direction = graph.direction
     columns = _columns_of(graph, direction)
     lines = []
-    for branch in _tree(graph):
+    for branch in branches(graph):
         if branch.dataset is None:
             text = _restricted(branch, direction)
         else:
@@ -29,7 +29,7 @@ def lineage_lines(graph: Lineage) -> list[str]:
 
 def lineage_mermaid(graph: Lineage) -> str:
     """Return the tree as a Mermaid flowchart."""
-    return mermaid(_tree(graph), label=lambda dataset: _name(graph, dataset), direction=graph.direction)
+    return mermaid(branches(graph), label=lambda dataset: _name(graph, dataset), direction=graph.direction)
 
 
 def lineage_json(graph: Lineage) -> dict[str, object]:
@@ -45,19 +45,25 @@ def lineage_json(graph: Lineage) -> dict[str, object]:
                 "repeated": branch.is_repeated,
                 "same_data": branch.is_same,
             }
-            for branch in _tree(graph)
+            for branch in branches(graph)
         ],
-        "edges": [_edge(graph, edge) for edge in graph.edges if _is_shown(graph, edge)],
+        "edges": [_edge(graph, edge) for edge in shown_edges(graph)],
     }
 
 
-def _tree(graph: Lineage) -> list[Branch]:
+def branches(graph: Lineage) -> list[Branch]:
+    """Return the tree, line by line."""
     return lineage_tree(
         graph.edges,
         root=graph.root.dataset.id,
         direction=graph.direction,
         may_find=lambda dataset: graph.nodes.get(dataset) is not None,
     )
+
+
+def shown_edges(graph: Lineage) -> list[Edge]:
+    """Return the edges of which the person may see both ends."""
+    return [edge for edge in graph.edges if _is_shown(graph, edge)]
 
 
 def _restricted(branch: Branch, direction: Direction) -> str:

@@ -1,0 +1,9 @@
+"""GraphQL over the registry: one document, asked by one person, of one moment of the catalogue.
+
+What a resolver may show is decided below it: it gets a `View` from the catalogue service, or nothing.
+"""
+
+from hms_graphql.answering import Answered, Question, answer
+from hms_graphql.schema import SCHEMA
+
+__all__ = ["SCHEMA", "Answered", "Question", "answer"]

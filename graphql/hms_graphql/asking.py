@@ -1,0 +1,51 @@
+"""What every resolver of one document shares: who asks, one snapshot of the catalogue, and what was read of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from strawberry.dataloader import DataLoader
+
+from hms_registry.domain.changes import History
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.principals import Principal
+from hms_registry.domain.sources import SourceStatus
+from hms_registry.ports.catalogue import UnitOfWork
+from hms_registry.ports.policy import Decisions
+from hms_registry.services.catalogue import View, view_of
+
+
+@dataclass
+class Asking:
+    """The context of one document. Its statements do not grow with the page that is asked for.
+
+    Everything happens on one thread: the unit of work is not shared.
+    """
+
+    uow: UnitOfWork
+    principal: Principal
+    decisions: Decisions
+    views: DataLoader[str, View | None] = field(init=False)
+    histories: DataLoader[DatasetId, History] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.views = DataLoader(load_fn=self._views)
+        self.histories = DataLoader(load_fn=self._histories)
+
+    @cached_property
+    def sources(self) -> dict[str, SourceStatus]:
+        """What the crawls know of every source, by name."""
+        return {status.source.name: status for status in self.uow.sources.all()}
+
+    async def _views(self, ids: list[str]) -> list[View | None]:
+        datasets = self.uow.datasets.get_many([DatasetId(each) for each in ids])
+        seen = {
+            str(dataset.id): view_of(dataset, principal=self.principal, decisions=self.decisions)
+            for dataset in datasets
+        }
+        return [seen.get(each) for each in ids]
+
+    async def _histories(self, ids: list[DatasetId]) -> list[History]:
+        found = self.uow.histories.of(ids)
+        return [found[each] for each in ids]

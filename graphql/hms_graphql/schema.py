@@ -1,0 +1,88 @@
+"""The schema: what may be asked. Its SDL is kept in `schema.graphql`, and a test holds the two together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import strawberry
+from graphql import GraphQLError
+from strawberry import relay
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from hms_graphql.datasets import Dataset, Info
+from hms_graphql.limits import LIMITS
+from hms_graphql.searching import SearchConnection, page_size, place_of
+from hms_graphql.sources import Source
+from hms_graphql.words import SCALARS, PrivacyTier
+from hms_registry.services.catalogue import get_view, search, visible_sources
+
+
+@strawberry.type(description="Who you are, as policies see you.")
+class Me:
+    subject: str
+    groups: list[str]
+    roles: list[str]
+    agency: str
+    clearance: PrivacyTier
+    purpose: str
+    policy_epoch: int = strawberry.field(description="The policy that decides; it grows with each that is published.")
+
+
+@strawberry.type
+class Query:
+    node: relay.Node | None = relay.node(description="Anything that has an id; null where you may not find it.")
+
+    @strawberry.field(description="Who you are, as policies see you.")
+    def me(self, info: Info) -> Me:
+        principal = info.context.principal
+        return Me(
+            subject=principal.subject,
+            groups=sorted(principal.groups),
+            roles=sorted(principal.roles),
+            agency=principal.agency,
+            clearance=principal.clearance,
+            purpose=principal.purpose,
+            policy_epoch=info.context.decisions.epoch,
+        )
+
+    @strawberry.field(description="A dataset by its address, or by its name in SQL.")
+    def dataset(self, info: Info, name: str) -> Dataset | None:
+        asking = info.context
+        view = get_view(name, uow=asking.uow, principal=asking.principal, decisions=asking.decisions)
+        return Dataset.of(view)
+
+    @strawberry.field(description="Datasets by words of their names, columns, tags and descriptions; best first.")
+    def search(self, info: Info, words: str, first: int = 20, after: str | None = None) -> SearchConnection:
+        asking, offset = info.context, 0 if after is None else place_of(after)
+        found = search(
+            words,
+            uow=asking.uow,
+            principal=asking.principal,
+            decisions=asking.decisions,
+            limit=page_size(first),
+            offset=offset,
+        )
+        return SearchConnection.of(found, offset=offset)
+
+    @strawberry.field(description="The stores in which you may find something, by name.")
+    def sources(self, info: Info) -> list[Source]:
+        asking = info.context
+        seen = visible_sources(uow=asking.uow, principal=asking.principal, decisions=asking.decisions)
+        return [Source.of(status) for status in seen]
+
+
+class _Schema(strawberry.Schema):
+    """A schema whose errors are told, and written to the log where they should be, by who answers the document."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Write nothing: an error may be no more than a name that is not there."""
+
+
+SCHEMA: Final = _Schema(
+    query=Query,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[*LIMITS, ParserCache, ValidationCache],
+)
+"""Documents are parsed and checked once; both memories are bounded."""

@@ -1,0 +1,54 @@
+"""The registry's own words as GraphQL has them: each enumeration is that of the domain, member for member."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from hms_registry.domain.changes import ChangeKind, Grade
+from hms_registry.domain.columns import PrivacyTier, StorageTier
+from hms_registry.domain.datasets import DatasetKind, DatasetState
+from hms_registry.domain.decisions import Mask
+from hms_registry.domain.edges import EdgeKind
+
+__all__ = [
+    "SCALARS",
+    "ChangeKind",
+    "DatasetKind",
+    "DatasetState",
+    "Direction",
+    "EdgeKind",
+    "Grade",
+    "Long",
+    "Mask",
+    "PrivacyTier",
+    "StorageTier",
+]
+
+Long = NewType("Long", int)
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    Long: strawberry.scalar(name="Long", description="A whole number of up to 64 bits.", serialize=int, parse_value=int)
+}
+
+
+@strawberry.enum(description="Towards what a dataset comes from, or towards what comes from it.")
+class Direction(Enum):
+    UP = "up"
+    DOWN = "down"
+
+
+for _word, _description in (
+    (ChangeKind, "What became of a part of a schema."),
+    (Grade, "Whether what was written against the version before still holds."),
+    (PrivacyTier, "How private it is. What nobody labelled is RESTRICTED."),
+    (StorageTier, "How soon the bytes can be had."),
+    (DatasetKind, "What the store calls it."),
+    (DatasetState, "What the last crawls saw of it."),
+    (Mask, "How a query of yours would be shown a column. What would be denied is not listed at all."),
+    (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),
+):
+    strawberry.enum(_word, description=_description)

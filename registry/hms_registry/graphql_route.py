@@ -1,0 +1,40 @@
+"""The GraphQL route: one document a request, answered on a thread of its own, and one line in the audit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from hms_registry.callers import Caller, registry_of
+
+router = APIRouter()
+
+
+class Document(BaseModel):
+    """A GraphQL request over HTTP: https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters"""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: Annotated[str, Field(min_length=1, max_length=100_000, description="One document.")]
+    variables: dict[str, object] | None = None
+    operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
+    extensions: dict[str, object] | None = None
+
+
+@router.post("/graphql")
+def graphql(request: Request, document: Document, principal: Caller) -> JSONResponse:
+    """Answer a document. One that is not executed is a 400; `errors` of one that is stand beside its `data`."""
+    from hms_graphql import Question, answer
+
+    registry = registry_of(request)
+    decisions = registry.decisions()
+    question = Question(
+        query=document.query, variables=document.variables or {}, operation_name=document.operation_name
+    )
+    answered = answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal)
+    detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
+    registry.record(principal=principal, action="graphql", detail=detail)
+    return JSONResponse(answered.body, status_code=400 if answered.is_refused else 200)

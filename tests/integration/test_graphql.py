@@ -1,0 +1,291 @@
+"""GraphQL over the demo: portals see what each person sees at every other door, and no document costs too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from strawberry.extensions.validation_cache import DEFAULT_MAXSIZE, _get_validate_cache
+
+from demo_home import make_demo_home
+from hms_graphql import Answered, Question, answer
+from hms_graphql.limits import MAX_ALIASES, MAX_COST, MAX_DEPTH, MAX_TOKENS
+from hms_registry.bootstrap import Registry
+from hms_registry.services.catalogue import find_dataset, get_view, lineage, search
+from hms_registry.services.history import past_of, step_fact
+from hms_registry.services.lineage.rendering import lineage_json
+from hms_registry.services.views import detail
+from statements import statements
+
+QUERIES = Path(__file__).resolve().parents[2] / "graphql" / "queries"
+PEOPLE = [
+    "role:shipping-analyst", "role:epidemiologist", "role:steward",
+    "ana@bts.dot.example", "eli@cdc.hhs.example", "sam@registry.example",
+]  # fmt: skip
+WORDS = ["flu", "tonnage", "vessel", "patient", "synthetic", "week"]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The demo's registry; nothing here changes it."""
+    with Registry.open(make_demo_home(tmp_path_factory.mktemp("portal"))) as registry:
+        yield registry
+
+
+def ask(registry: Registry, query: str, *, who: str = "role:steward", **variables: object) -> Answered:
+    return answer(
+        Question(query=query, variables=variables),
+        catalogue=registry.catalogue,
+        decisions=registry.decisions(),
+        principal=registry.principal(who),
+    )
+
+
+def data(registry: Registry, query: str, *, who: str = "role:steward", **variables: object) -> dict:
+    """What is answered; there is no error."""
+    body = ask(registry, query, who=who, **variables).body
+    assert "errors" not in body, body
+    return body["data"]
+
+
+def kept(name: str) -> str:
+    """One of the example documents."""
+    return (QUERIES / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+def names(registry: Registry) -> list[str]:
+    """Every dataset that there is."""
+    with registry.catalogue.unit() as uow:
+        return [str(each.address) for each in uow.datasets.iter()]
+
+
+def refusal(answered: Answered) -> str:
+    """Why a document was not executed."""
+    assert answered.is_refused
+    (error,) = answered.body["errors"]
+    return error["message"]
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_a_dataset_is_what_the_command_line_shows(registry: Registry, who: str) -> None:
+    """Each fact of each dataset, and for each that may not be found the same error."""
+    principal, decisions = registry.principal(who), registry.decisions()
+    for name in names(registry):
+        answered = ask(registry, kept("dataset"), who=who, name=name).body
+        with registry.catalogue.unit() as uow:
+            found = find_dataset(name, uow=uow)
+            assert found is not None
+            if not decisions.decide(principal, found.labels).may_find:
+                assert answered["data"] == {"dataset": None}
+                (error,) = answered["errors"]
+                assert error["extensions"]["code"] == "dataset-not-found"
+                continue
+            view = get_view(name, uow=uow, principal=principal, decisions=decisions)
+            facts = detail(view, status=uow.sources.get(found.address.source))
+            steps = past_of(view, uow=uow, principal=principal, decisions=decisions).steps()
+        told = answered["data"]["dataset"]
+        same = {
+            "address": "address", "sqlName": "sql_name", "title": "title", "description": "description",
+            "agency": "agency", "owner": "owner", "tags": "tags", "mayRead": "may_read", "license": "license",
+            "version": "version", "primaryKey": "primary_key", "rowFilters": "row_filters", "reason": "reason",
+        }  # fmt: skip
+        assert {key: told[key] for key in same} == {key: facts[name] for key, name in same.items()}
+        columns = [(each["path"], each["type"], each["unit"], each["mask"]) for each in told["columns"]]
+        shown = [(each["path"], each["type"], each["unit"], _member(each["mask"])) for each in facts["columns"]]
+        assert columns == shown
+        assert (told["observation"] is None) == ("row_count" not in facts)
+        if told["observation"] is not None:
+            assert told["observation"]["rowCount"] == facts["row_count"]
+            assert told["observation"]["location"] == facts["location"]
+        assert [each["version"] for each in told["history"]] == [step_fact(each)["version"] for each in steps]
+
+
+def _member(text: object) -> str:
+    return str(text).upper().replace("-", "_")
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_a_search_is_that_of_the_command_line(registry: Registry, who: str) -> None:
+    """Hits in their order, where they matched, and a total; a page at a time they are the same."""
+    for words in WORDS:
+        with registry.catalogue.unit() as uow:
+            principal, decisions = registry.principal(who), registry.decisions()
+            found = search(words, uow=uow, principal=principal, decisions=decisions, limit=100)
+        expected = [(str(v.dataset.address), list(m)) for v, m in zip(found.views, found.matched, strict=True)]
+
+        pages, after = [], None
+        while True:
+            page = data(registry, kept("search"), who=who, words=words, first=4, after=after)["search"]
+            assert page["totalCount"] == found.total
+            pages += [(each["node"]["address"], each["matched"]) for each in page["edges"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+
+        assert pages == expected
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_lineage_is_that_of_the_command_line(registry: Registry, who: str) -> None:
+    """Up and down, with columns, and what may not be found only counted."""
+    principal, decisions = registry.principal(who), registry.decisions()
+    for name in names(registry):
+        told = ask(registry, kept("lineage"), who=who, name=name).body["data"]["dataset"]
+        if told is None:
+            continue
+        for key, direction in (("comesFrom", "up"), ("leadsTo", "down")):
+            with registry.catalogue.unit() as uow:
+                view = get_view(name, uow=uow, principal=principal, decisions=decisions)
+                graph = lineage(view, direction=direction, uow=uow, principal=principal, decisions=decisions)
+                expected = lineage_json(graph)
+            nodes = [
+                (each["depth"], each["dataset"] and each["dataset"]["address"], each["restricted"])
+                for each in told[key]["nodes"]
+            ]
+            assert nodes == [(each["depth"], each["dataset"], each["restricted"]) for each in expected["nodes"]]
+            edges = [
+                (each["upstream"]["address"], each["upstreamColumn"], each["downstreamColumn"])
+                for each in told[key]["edges"]
+            ]
+            assert edges == [
+                (each["upstream"], each["upstream_column"], each["downstream_column"]) for each in expected["edges"]
+            ]
+
+
+def test_me_and_the_sources_in_which_something_may_be_found(registry: Registry) -> None:
+    """A person is who roles.yml says; where a source lies is not told."""
+    told = data(registry, kept("me"), who="eli@cdc.hhs.example")
+
+    assert told["me"]["subject"] == "eli@cdc.hhs.example"
+    assert told["me"]["roles"] == ["epidemiologist"]
+    assert [each["name"] for each in told["sources"]] == ["cdc", "lake"]
+
+
+def test_an_id_is_a_name_and_no_right(registry: Registry) -> None:
+    """Who has the id of a dataset that they may not find gets what an id of nothing gets."""
+    hidden = data(registry, kept("dataset"), name="cdc.public.patient_contacts_synthetic")["dataset"]["id"]
+    node = "query($id: ID!) { node(id: $id) { id ... on Dataset { address } } }"
+
+    seen = data(registry, node, id=hidden)["node"]
+    unseen = data(registry, node, who="role:shipping-analyst", id=hidden)["node"]
+
+    assert seen == {"id": hidden, "address": "cdc.public.patient_contacts_synthetic"}
+    assert unseen is None
+
+
+def test_the_sample_query_runs(registry: Registry) -> None:
+    """It names the columns that the person may see, and asks for a few rows."""
+    who = "role:epidemiologist"
+    told = data(registry, kept("dataset"), who=who, name="cdc.public.flu_weekly")["dataset"]
+
+    with registry.sql.ask(told["sampleQuery"], principal=registry.principal(who)) as asked:
+        rows = [row for batch in asked for row in batch.to_pylist()]
+
+    assert [list(row) for row in rows] == [[each["path"] for each in told["columns"]]] * 10
+
+
+def test_the_statements_of_a_document_do_not_grow_with_its_page(registry: Registry) -> None:
+    """Sources and histories of a page are asked for at once."""
+    query = """query($first: Int!) { search(words: "synthetic", first: $first) { nodes {
+        address source { name } columns { path } history { version } observation { rowCount }
+    } } }"""
+    counted = {}
+    for first in (1, 4):
+        with statements(registry.catalogue) as seen:
+            found = data(registry, query, first=first)["search"]["nodes"]
+        counted[len(found)] = len(seen)
+
+    assert set(counted) == {1, 4}
+    assert counted[1] == counted[4]
+
+
+def deep(levels: int) -> str:
+    """A document that goes down so many steps of lineage."""
+    inner = "address"
+    for _ in range(levels):
+        inner = f"lineage {{ nodes {{ dataset {{ {inner} }} }} }}"
+    return f'query {{ dataset(name: "cdc.public.flu_weekly") {{ {inner} }} }}'
+
+
+def aliased(count: int) -> str:
+    """A document that asks one thing under so many names."""
+    return "query {" + " ".join(f"a{at}: me {{ subject }}" for at in range(count)) + "}"
+
+
+def wide(first: str, declared: str = "") -> str:
+    """A document that asks for five lineages of each dataset of a page."""
+    asked = " ".join(f"a{at}: lineage {{ nodes {{ depth }} }}" for at in range(5))
+    return f'query {declared} {{ search(words: "flu", first: {first}) {{ nodes {{ {asked} }} }} }}'
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "told"),
+    [
+        (deep(MAX_DEPTH), {}, f"depth of {MAX_DEPTH}"),
+        (aliased(MAX_ALIASES + 1), {}, f"Allowed: {MAX_ALIASES}"),
+        ("{ me {" + "subject " * MAX_TOKENS + "} }", {}, f"{MAX_TOKENS} tokens"),
+        (wide("$n", "($n: Int!)"), {"n": 100}, f"{MAX_COST:,} is the most"),
+        (wide("$n", "($n: Int! = 100)"), {}, f"{MAX_COST:,} is the most"),
+        (wide("100"), {}, f"{MAX_COST:,} is the most"),
+        ("{ me { subject } ...A } fragment A on Query { ...A }", {}, "itself"),
+        ("{ me { subject ", {}, "Syntax Error"),
+        ("{ passwords }", {}, "Cannot query field"),
+        ("mutation { drop }", {}, "mutation"),
+    ],
+    ids=["depth", "aliases", "tokens", "cost", "cost by default", "cost written", "circle", "syntax", "field", "kind"],
+)
+def test_what_costs_too_much_is_refused_before_it_reads(
+    registry: Registry, query: str, variables: dict[str, object], told: str
+) -> None:
+    """The limit is named, and the catalogue was asked nothing but for its snapshot."""
+    registry.decisions()
+    with statements(registry.catalogue) as none, registry.catalogue.unit():
+        pass
+    principal, decisions = registry.principal("role:steward"), registry.decisions()
+
+    with statements(registry.catalogue) as seen:
+        answered = answer(
+            Question(query=query, variables=variables),
+            catalogue=registry.catalogue,
+            decisions=decisions,
+            principal=principal,
+        )
+
+    assert told in refusal(answered)
+    assert len(seen) == len(none)
+
+
+@pytest.mark.parametrize("first", [0, -1, 101, 2**31 - 1])
+def test_a_page_that_is_none_is_refused(registry: Registry, first: int) -> None:
+    """Nothing, less than nothing, and more than a page holds."""
+    answered = ask(registry, 'query($first: Int) { search(words: "flu", first: $first) { totalCount } }', first=first)
+
+    assert "errors" in answered.body
+    assert (answered.body.get("data") or {}).get("search") is None
+
+
+def test_one_operation_of_several_is_meant_by_its_name(registry: Registry) -> None:
+    """As tools for portals send them."""
+    document = "query A { me { subject } } query B { me { agency } }"
+    ask_b = Question(query=document, operation_name="B")
+
+    answered = answer(
+        ask_b,
+        catalogue=registry.catalogue,
+        decisions=registry.decisions(),
+        principal=registry.principal("role:shipping-analyst"),
+    )
+
+    assert answered.body["data"] == {"me": {"agency": "DOT"}}
+
+
+def test_a_document_is_checked_once(registry: Registry) -> None:
+    """A portal sends the same ones again and again: the second time they are known, limits included."""
+    known = _get_validate_cache(DEFAULT_MAXSIZE)
+    data(registry, kept("search"), words="flu")
+    before = known.cache_info()
+
+    data(registry, kept("search"), words="tonnage")
+
+    assert known.cache_info().misses == before.misses
