@@ -12,6 +12,12 @@ from hms_registry.errors import CrawlStopped, HmsError
 from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 
 
+def whole(run: Crawl | None) -> Balance | None:
+    """Return the balance of a run that ended whole, None of any other."""
+    ended_whole = run is not None and run.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED)
+    return run.balance if run is not None and ended_whole else None
+
+
 def end_unchanged(started: Crawl, before: Balance, *, uow: UnitOfWork, clock: Callable[[], datetime]) -> Report:
     """End a run whose source says that nothing changed, in the unit that began it."""
     balance = Balance(listed=before.listed, unchanged=before.listed - before.filtered, filtered=before.filtered)

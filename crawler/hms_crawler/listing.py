@@ -46,6 +46,13 @@ class Listing:
         gone = DatasetState.GONE
         self.registered = sum(known.state is not gone for tables in self.known.values() for known in tables.values())
 
+    def schemas(self) -> set[str]:
+        """Return the schemas in which something is registered that is not gone."""
+        gone = DatasetState.GONE
+        return {
+            schema for schema, tables in self.known.items() if any(each.state is not gone for each in tables.values())
+        }
+
     def find(self, address: Address) -> Known | None:
         """Return what is registered at an address and was not listed yet."""
         return self.known.get(address.schema, {}).get(address.table)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from hms_crawler.absence import NOTHING_ABSENT, absence
 from hms_crawler.edges import EdgePass
-from hms_crawler.ending import end, end_unchanged
+from hms_crawler.ending import end, end_unchanged, whole
 from hms_crawler.guard import guarded
 from hms_crawler.lease import LEASE_S, Lease
 from hms_crawler.listing import Listing, identities, listed
@@ -23,8 +23,8 @@ from hms_crawler.profiling import ProfilePass, profile_pass
 from hms_crawler.registering import Registering
 from hms_crawler.renames import held_back
 from hms_crawler.report import Report
-from hms_crawler.scope import scope_of, with_registered
-from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
+from hms_crawler.scope import ask_stamp, scope_of
+from hms_registry.domain.crawls import Balance, CrawlState, Failure
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlStopped, CredentialsRejected, HmsError, SourceError, SourceUnreachable
@@ -232,10 +232,11 @@ def crawl(
         if source.profile and uow.profiles.owes(name):
             kept = None
         previous = next(iter(uow.crawls.latest(source=name, limit=1)), None)
-    scope = scope_of(source, deadline_s=deadline_s, previous=kept)
+    registered: set[str] = set()
+    scope = scope_of(source, deadline_s=deadline_s, previous=kept, registered=registered)
     # What ended whole last time is mostly as it was: it is looked at first, and one transaction is all of the run.
-    before = _whole(previous) if kept is not None else None
-    stamp = _asked(adapter, scope) if before is not None else None
+    before = whole(previous) if kept is not None else None
+    stamp = ask_stamp(adapter, scope) if before is not None else None
     with catalogue.unit(writes=True) as uow:
         if before is not None and stamp is not None and stamp == uow.sources.get(name).stamp:
             return end_unchanged(uow.crawls.start(name, now=began, lease_s=LEASE_S), before, uow=uow, clock=clock)
@@ -245,11 +246,13 @@ def crawl(
     lease = Lease(crawl=started, catalogue=catalogue, clock=clock)
     with lease.kept():
         if before is None:
-            stamp = _asked(adapter, scope)
+            stamp = ask_stamp(adapter, scope)
         if isinstance(stamp, HmsError):
             return end(started, Balance(), [], catalogue=catalogue, clock=clock, error=stamp, place=source.place)
         with catalogue.unit() as uow:
             known = uow.inventory.of(name)
+        listing = Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter))
+        registered.update(listing.schemas())
         was_cut = previous is not None and previous.state is CrawlState.RUNNING
         run = Run(
             source=source,
@@ -257,8 +260,8 @@ def crawl(
             catalogue=catalogue,
             progress=progress,
             lease=lease,
-            listing=Listing(known=known, scope=scope, balance=Balance(), identity=identities(adapter)),
-            scope=with_registered(scope, known),
+            listing=listing,
+            scope=scope,
             withheld=withheld,
             accepts_removals=accepts_removals,
             # A source keeps no stamp once a run was killed, broke off or failed at something.
@@ -293,16 +296,3 @@ def _walk(run: Run, stamp: Stamp | None) -> Report:
         error=broke,
         place=run.source.place,
     )
-
-
-def _whole(previous: Crawl | None) -> Balance | None:
-    ended_whole = previous is not None and previous.state in (CrawlState.COMPLETE, CrawlState.UNCHANGED)
-    return previous.balance if previous is not None and ended_whole else None
-
-
-def _asked(adapter: Adapter, scope: Scope) -> Stamp | HmsError | None:
-    """Return the stamp of the whole scope, None if the source cannot tell, or what it failed with."""
-    try:
-        return next(guarded(map(adapter.stamp, [scope])))
-    except HmsError as error:
-        return error

@@ -17,7 +17,13 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
 )
-from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter, SchemaExtension
+from strawberry.extensions import (
+    AddValidationRules,
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    QueryDepthLimiter,
+    SchemaExtension,
+)
 
 from hms_graphql.searching import MOST
 
@@ -86,9 +92,13 @@ class _Cost:
         return told if isinstance(told, int) and told > 0 else MOST
 
 
+# Made once: a document that was checked is known again by the rules that it was checked by.
+_RULES: Final = [
+    *QueryDepthLimiter(max_depth=MAX_DEPTH).validation_rules,
+    *MaxAliasesLimiter(max_alias_count=MAX_ALIASES).validation_rules,
+]
 LIMITS: Final[tuple[type[SchemaExtension] | Callable[[], SchemaExtension], ...]] = (
     lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
-    lambda: QueryDepthLimiter(max_depth=MAX_DEPTH),
-    lambda: MaxAliasesLimiter(max_alias_count=MAX_ALIASES),
+    lambda: AddValidationRules(_RULES),
     CostLimiter,
 )

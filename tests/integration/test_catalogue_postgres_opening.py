@@ -15,8 +15,9 @@ from alembic.migration import MigrationContext
 from hms_registry.errors import CatalogueTooNew, HmsError, SettingsInvalid
 from hms_registry.store import open_catalogue
 from hms_registry.store.dialect import Purpose
-from hms_registry.store.engine import REVISIONS, open_engine
+from hms_registry.store.engine import open_engine
 from hms_registry.store.postgresql.searching import INDEXES
+from hms_registry.store.revisions import REVISIONS
 from hms_registry.store.tables import metadata
 from services.postgres import Database
 from store_samples import described, register

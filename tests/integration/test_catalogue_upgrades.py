@@ -13,7 +13,7 @@ import pytest
 from catalogue_dumps import FOLDER, dumped, path_of, restore_postgres, restore_sqlite, told
 from hms_registry.domain.names import Address
 from hms_registry.store import open_catalogue
-from hms_registry.store.engine import REVISIONS
+from hms_registry.store.revisions import REVISIONS
 from hms_registry.store.tables import metadata
 from services.postgres import PostgresServer
 from store_samples import described, register

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from strawberry.extensions.validation_cache import DEFAULT_MAXSIZE, _get_validate_cache
 
 from demo_home import make_demo_home
 from hms_graphql import Answered, Question, answer
@@ -277,3 +278,14 @@ def test_one_operation_of_several_is_meant_by_its_name(registry: Registry) -> No
     )
 
     assert answered.body["data"] == {"me": {"agency": "DOT"}}
+
+
+def test_a_document_is_checked_once(registry: Registry) -> None:
+    """A portal sends the same ones again and again: the second time they are known, limits included."""
+    known = _get_validate_cache(DEFAULT_MAXSIZE)
+    data(registry, kept("search"), words="flu")
+    before = known.cache_info()
+
+    data(registry, kept("search"), words="tonnage")
+
+    assert known.cache_info().misses == before.misses

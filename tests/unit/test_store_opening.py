@@ -16,7 +16,8 @@ from alembic.script import ScriptDirectory
 from hms_registry.errors import CatalogueTooNew, HmsError, SettingsInvalid
 from hms_registry.store import open_catalogue
 from hms_registry.store.dialect import Purpose
-from hms_registry.store.engine import REVISIONS, open_engine
+from hms_registry.store.engine import open_engine
+from hms_registry.store.revisions import REVISIONS
 from hms_registry.store.sqlite import SEARCH_INDEXES
 from hms_registry.store.tables import metadata
 from hms_registry.store.upgrade import configuration

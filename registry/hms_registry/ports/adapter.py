@@ -8,6 +8,7 @@ into `SourceUnreachable`, `CredentialsRejected`, `ScanFailed` or `LocationOutsid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
@@ -35,6 +36,7 @@ class Scope:
             covers has changed returns this very stamp.
         registered: schemas in which something is registered, for `discover`: where a store hides what the account may
             not see, an adapter asks for those that it was not told of, since only a refusal tells them from dropped.
+            A crawl fills it in between `stamp` and `discover`, which have the same scope.
         profiles: what a profile is made of counts as well, see `ports.profiles.Profiles`.
     """
 
@@ -42,7 +44,7 @@ class Scope:
     schemas: frozenset[str] | None = None
     deadline_s: float = 300.0
     previous: Stamp | None = None
-    registered: frozenset[str] = frozenset()
+    registered: AbstractSet[str] = frozenset()
     profiles: bool = False
 
 

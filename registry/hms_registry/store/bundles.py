@@ -83,7 +83,7 @@ class SqlBundles:
 
     def epoch(self) -> int:
         """The epoch of the bundle in force; 0 if none."""
-        return self._session.read(select(_bundles.c.epoch).order_by(_latest).limit(1)).scalar() or 0
+        return self._session.number(select(_bundles.c.epoch).order_by(_latest).limit(1))
 
     def classes(self) -> Classes:
         """All interned labels in use."""

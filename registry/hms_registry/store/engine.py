@@ -9,11 +9,9 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable, NotInstalled, SettingsInvalid
+from hms_registry.errors import CatalogueUnavailable, NotInstalled, SettingsInvalid
 from hms_registry.store.dialect import Dialect, Purpose
-
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
-"""Every revision under `migrations/versions`, oldest first; the last one is this release's."""
+from hms_registry.store.revisions import REVISIONS, check_known
 
 _PURPOSE: Final = "hms_purpose"
 
@@ -116,9 +114,6 @@ def _revision(connection: Connection, dialect: Dialect) -> str | None:
             f"{dialect} holds other tables and is no catalogue", hint=f"{dialect.elsewhere}; it was left as it is"
         )
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if revision is not None and revision not in REVISIONS:
-        raise CatalogueTooNew(
-            f"{dialect} was written by a newer release (schema {revision}, this one knows up to {REVISIONS[-1]})",
-            hint="install that release or a later one; nothing was changed",
-        )
+    if revision is not None:
+        check_known(revision, dialect)
     return revision

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, Result, Table, select, update
+from sqlalchemy import Connection, CursorResult, Executable, Result, Select, Table, select, update
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.store import tables
@@ -14,6 +14,7 @@ from hms_registry.store.classes import ClassCache
 from hms_registry.store.codec import dump, time_text
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.dialect import Dialect
+from hms_registry.store.revisions import REVISION, check_current
 
 Row = Mapping[str, object]
 _READS = "this unit only reads: make it with unit(writes=True)"
@@ -44,6 +45,16 @@ class Session:
     def read(self, statement: Executable) -> Result[Any]:
         """Run a statement that reads."""
         return self._connection.execute(statement)
+
+    def number(self, statement: Select[int]) -> int:
+        """Read one number, 0 if there is none; and that the catalogue is still of this release's schema.
+
+        Raises:
+            CatalogueTooNew, CatalogueUnavailable: it is of another by now.
+        """
+        row = self.read(select(statement.scalar_subquery().label("number"), REVISION.label("revision"))).one()
+        check_current(row.revision, self.dialect)
+        return int(row.number or 0)
 
     def write(self, statement: Executable, rows: Sequence[Row] | None = None) -> CursorResult[Any]:
         """Run a statement that writes, and move the epoch when this unit commits; once for all *rows*."""
@@ -81,7 +92,7 @@ class Session:
     @property
     def epoch(self) -> int:
         """The epoch this transaction sees."""
-        return int(self._connection.scalar(select(tables.epoch.c.value)) or 0)
+        return self.number(select(tables.epoch.c.value))
 
     @property
     def next_epoch(self) -> int:

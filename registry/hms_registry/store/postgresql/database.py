@@ -50,13 +50,15 @@ _BEGIN: Final = {
         "BEGIN ISOLATION LEVEL REPEATABLE READ",
         "LOCK TABLE epoch IN EXCLUSIVE MODE",
     ),
-    # There may be no table yet. READ COMMITTED: each statement sees what was committed before it, so what comes
-    # after the lock sees what its last holder did.
+    # There may be no table yet; where there is, the turn to write too, or who waits for it could write into a schema
+    # that is not theirs. READ COMMITTED: each statement sees what was committed before it, so what comes after the
+    # lock sees what its last holder did.
     Purpose.UPGRADE: (
         "BEGIN ISOLATION LEVEL READ COMMITTED",
         "SET LOCAL statement_timeout = 0",
         "SET LOCAL lock_timeout = '10min'",
         f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK}, hashtext(current_schema()))",
+        "DO $$BEGIN IF to_regclass('epoch') IS NOT NULL THEN LOCK TABLE epoch IN EXCLUSIVE MODE; END IF; END$$",
     ),
 }
 
