@@ -38,6 +38,7 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "pushdown": federated.pushdown,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
+    "hive-nightly": hive.nightly,
     "mongo-nightly": mongo.nightly,
     "postgres-nightly": postgres.nightly,
 }

@@ -22,9 +22,10 @@ from services.running import Running, ServiceMissing, ends_with_us, free_port, i
 from services.seaweedfs import SECRET, SeaweedServer
 from services.tcp_proxy import Proxy
 
+RELEASE = "4.0.1"
 _POM = Path(__file__).with_name("hive_pom.xml")
 _INSTALL_S = 900
-_SQL = "org.apache.hive:hive-standalone-metastore-server:4.0.1:tar.gz:bin"
+_SQL = f"org.apache.hive:hive-standalone-metastore-server:{RELEASE}:tar.gz:bin"
 _LOG4J1 = "ch.qos.reload4j:reload4j:1.2.22"
 _OPENED = (
     "java.lang", "java.lang.reflect", "java.util", "java.util.concurrent", "java.util.concurrent.atomic",
@@ -257,10 +258,10 @@ def _jdk() -> Path:
 
 def _installed() -> Path:
     """Return the folder with all archives and an empty metastore's database, made by the first who asks."""
-    home = cache_folder() / "hive-4.0.1"
+    home = cache_folder() / f"hive-{RELEASE}"
     with one_at_a_time("hive"):
         if not (home / "metastore_db").exists():
-            made = home.with_name("hive-4.0.1.new")
+            made = home.with_name(f"{home.name}.new")
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir()
             _fetch(made)
