@@ -44,8 +44,9 @@ test: install ## every test, in two processes
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'
 
-test-nightly: install ## what takes too long for every day: a crawl of 100,000 tables
-	HMS_DTA_TABLES=100000 $(BIN)/python -m pytest tests/integration/test_many_tables.py
+test-nightly: install ## what takes too long for every day: a crawl of 100,000 tables, one of a million partitions
+	HMS_DTA_TABLES=100000 HMS_DTA_PARTITIONS=1000000 $(BIN)/python -m pytest \
+	  tests/integration/test_many_tables.py tests/integration/test_hive_cost.py
 
 bench: install ## each figure as a ratio to a limit measured in the same run
 	$(BIN)/python -m bench
@@ -54,16 +55,16 @@ bench-peers: install ## other people's crawlers beside ours, on the same stores,
 	$(BIN)/python -m bench.peers
 
 bench-nightly: install ## the figures that take too long for every day
-	$(BIN)/python -m bench mongo-nightly postgres-nightly
+	$(BIN)/python -m bench hive-nightly mongo-nightly postgres-nightly
 
 serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve
 
 up: install ## every kind of store on this machine, in the background, with the demo's data; `make down` stops it
-	@$(BIN)/python -m stack up $(STACK)
+	@$(BIN)/python -m stack up '$(STACK)'
 
 down: ## stop what `make up` started; its data stay
-	@test ! -d $(STACK) || $(BIN)/python -m stack down $(STACK)
+	@test ! -d '$(STACK)' || $(BIN)/python -m stack down '$(STACK)'
 
 clean: down ## remove what `make` made
-	rm -rf $(VENV) $(STACK) dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) '$(STACK)' dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

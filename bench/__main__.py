@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, hive, joins, lists, mongo, postgres, s3, starts
+from bench import crawls, federated, hive, joins, lists, mongo, portal, postgres, s3, starts
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "http": joins.over_http,
     "deciding": lists.deciding,
     "search": lists.searching,
+    "portal": portal.page,
     "recrawl": crawls.recrawl,
     "first-crawl": crawls.first_crawl,
     "memory": crawls.memory,
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "pushdown": federated.pushdown,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
+    "hive-nightly": hive.nightly,
     "mongo-nightly": mongo.nightly,
     "postgres-nightly": postgres.nightly,
 }

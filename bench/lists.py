@@ -25,7 +25,7 @@ _WORDS = ("buoy", "tide", "ferry", "crane", "lock", "pilot", "wharf", "cargo", "
 
 def deciding(workshop: Workshop) -> Iterator[Figure]:
     """Which of 10,000 datasets somebody may find, by class, against asking Oso about every tenth of them."""
-    with _registry(workshop) as registry:
+    with long_list(workshop) as registry:
         principal = registry.principal("shipping-analyst")
         labels = _labels(registry)
         class_of = {known: number for number, known in registry.decisions()._classes().datasets.items()}
@@ -60,7 +60,7 @@ def searching(workshop: Workshop) -> Iterator[Figure]:
     """A search over 10,000 datasets as somebody who may find some of them."""
     from hms_registry.services.catalogue import search
 
-    with _registry(workshop) as registry:
+    with long_list(workshop) as registry:
         principal, decisions = registry.principal("shipping-analyst"), registry.decisions()
         visible = decisions.visibility(principal).dataset_classes
         class_of = {known: number for number, known in decisions._classes().datasets.items()}
@@ -87,7 +87,7 @@ def searching(workshop: Workshop) -> Iterator[Figure]:
 
 
 @contextmanager
-def _registry(workshop: Workshop) -> Iterator[Registry]:
+def long_list(workshop: Workshop) -> Iterator[Registry]:
     """A catalogue of 10,000 datasets that no store has: 50 sources, 20 owners in each, five columns in each."""
     from hms_policies import load_bundle
     from hms_registry.bootstrap import Registry

@@ -1,4 +1,4 @@
-"""Stores of what is easily lost: names with dots, partitions, foreign tables, types of one's own, messy files."""
+"""Stores of what is easily lost: odd names, partitions, foreign tables, own types, messy files and documents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.mongo import MongoDatabase
 from services.postgres import Database
 from services.seaweedfs import Bucket
 
@@ -54,6 +55,14 @@ FILES: dict[str, dict[str, str]] = {
 """What a person who looks into each dataset of the bucket says that its columns are."""
 
 
+DOCUMENTS: dict[str, dict[str, str]] = {
+    "dots": {"_id": "int", '"a.b"': "int", "a": "object", "a.b": "string"},
+    "several": {"_id": "int", "depth": "double | string", "tags": "array", "crew": "array", "crew.name": "string"},
+    "wide": {"_id": "int", **{f"field_{at:03}": "int" for at in range(400)}},
+}
+"""What a person who looks at the documents says that their fields are; a name with a dot in it stands in quotes."""
+
+
 def fill_database(database: Database) -> None:
     """Fill a database, a table or two for each oddity."""
     database.execute(*_STATEMENTS)
@@ -74,6 +83,16 @@ def fill_bucket(bucket: Bucket) -> None:
             "dots/a.b.parquet": _parquet(),
         }
     )
+
+
+def fill_documents(database: MongoDatabase) -> None:
+    """Fill a database of MongoDB with `DOCUMENTS`."""
+    database.insert("dots", [{"_id": 1, "a.b": 1, "a": {"b": "text"}}])
+    several = (
+        {"_id": at, "depth": 1.5 if at % 3 else "deep", "tags": ["a"], "crew": [{"name": "x"}]} for at in range(9)
+    )
+    database.insert("several", list(several))
+    database.insert("wide", [{"_id": 1, **{f"field_{at:03}": at for at in range(400)}}])
 
 
 def _parquet() -> bytes:

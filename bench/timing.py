@@ -96,6 +96,7 @@ class Watched:
     """What a process took, from its start to its end."""
 
     seconds: float
+    cpu_s: float
     peak_kib: int
     output: str
 
@@ -105,7 +106,8 @@ _WATCHED = """
 import resource, subprocess, sys, time
 start = time.perf_counter()
 told = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout.decode()
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss)
 print(told)
 """
 
@@ -113,8 +115,8 @@ print(told)
 def watched(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> Watched:
     """Run a command to its end; an error is shown and ends the benchmark."""
     took, told = output_of([sys.executable, "-c", _WATCHED, *command], env=env).split("\n", maxsplit=1)
-    seconds, peak = took.split()
-    return Watched(seconds=float(seconds), peak_kib=int(peak), output=told)
+    seconds, cpu_s, peak = took.split()
+    return Watched(seconds=float(seconds), cpu_s=float(cpu_s), peak_kib=int(peak), output=told)
 
 
 def output_of(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:

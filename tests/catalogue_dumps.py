@@ -66,7 +66,8 @@ def fill(catalogue: Catalogue) -> None:
         entry = AuditEntry(at=AT, subject="ana", auth_method="local", action="query", outcome="allowed", epoch=1)
         uow.audit.record(entry)
         uow.registrations.register([described(_TABLES[0], *rich[1:])])
-        uow.deliveries.take("portal", now=AT, lease_s=60)
+        taken = uow.deliveries.take("portal", now=AT, lease_s=60)
+        assert taken is not None and uow.deliveries.advance(taken, now=AT, lease_s=0)
         figures = ColumnProfile(path=ColumnPath.of("n\0\udc80"), nulls=1, top=(TopValue(value="é\0", share=0.5),))
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
         uow.profiles.put(

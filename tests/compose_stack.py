@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from command import HMS_DTA
-from services import seaweedfs
+from services import redis, seaweedfs
 from services.postgres import Database
 from services.running import ends_with_us, free_port, start_process
 from serving import eventually
@@ -46,12 +46,14 @@ class Stack:
 
     Attributes:
         s3_port: where the S3 server of its own command listens.
+        mongo_port: where the tests' MongoDB does.
         environ: what somebody's `.env` says.
     """
 
     database: Database
     home: Path
     s3_port: int
+    mongo_port: int
     environ: Mapping[str, str]
 
     def ours(self, text: str) -> str:
@@ -64,6 +66,7 @@ class Stack:
             ("host=postgres port=5432 dbname=lake", lake),
             ("http://s3:8333", f"http://127.0.0.1:{self.s3_port}"),
             ("127.0.0.1:8333", f"127.0.0.1:{self.s3_port}"),
+            ("mongodb://mongo:27017", f"mongodb://127.0.0.1:{self.mongo_port}"),
         ):
             text = text.replace(word, here)
         return text
@@ -119,9 +122,10 @@ def s3_server(folder: Path, environ: Mapping[str, str]) -> Iterator[int]:
 def health(service: str, port: int) -> int:
     """Run the health check of a service against a port of ours; return its exit code."""
     words = [
-        re.sub(r"(127\.0\.0\.1):\d+", rf"\1:{port}", word) for word in SERVICES[service]["healthcheck"]["test"][1:]
+        re.sub(r"(127\.0\.0\.1[:/])\d+", rf"\g<1>{port}", word) for word in SERVICES[service]["healthcheck"]["test"][1:]
     ]
-    return subprocess.run(words, env={**WHERE, "PGPORT": str(port)}, capture_output=True, check=False).returncode
+    environ = {**WHERE, "PATH": f"{redis.programs()}:{WHERE['PATH']}", "PGPORT": str(port)}
+    return subprocess.run(words, env=environ, capture_output=True, check=False).returncode
 
 
 def first_start(stack: Stack) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,12 +46,6 @@ class Home:
         """Go back to a catalogue that knows the policy only."""
         shutil.rmtree(self.path / ".hms-dta")
         shutil.copytree(self.path / "fresh", self.path / ".hms-dta")
-
-    def end_leases(self) -> None:
-        """Have the lease of a crawl that was killed run out now, instead of in two minutes."""
-        with closing(sqlite3.connect(self.path / ".hms-dta" / "catalogue.db")) as store:
-            store.execute("UPDATE crawls SET lease_until = '1970-01-01' WHERE state = 'running'")
-            store.commit()
 
     def crawl(self, *sources: str) -> dict[str, Mapping[str, Any]]:
         """Crawl, and return the report of each source; what was printed tells no secret."""

@@ -18,10 +18,12 @@ from services.running import ServiceFailed, ServiceMissing
 PARTS: dict[str, Callable[[Workshop, DataHub, bool], Iterator[beside.Beside]]] = {
     "postgres": beside.postgres,
     "s3": beside.s3,
+    "mongo": beside.mongo,
 }
 LOSSES: dict[str, Callable[[Workshop, DataHub], Iterator[str]]] = {
     "postgres-losses": losing.postgres,
     "s3-losses": losing.s3,
+    "mongo-losses": losing.mongo,
 }
 
 
@@ -31,7 +33,7 @@ def main() -> int:
     names = [*PARTS, *LOSSES]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}; none = all")
     parser.add_argument("--markdown", action="store_true", help="print the table as the README shows it")
-    parser.add_argument("--quick", action="store_true", help="leave the stores of 10,000 out")
+    parser.add_argument("--quick", action="store_true", help="leave the largest stores out")
     asked = parser.parse_args()
     unknown = sorted(set(asked.names) - set(names))
     if unknown:

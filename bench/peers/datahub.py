@@ -13,6 +13,7 @@ from bench.peers.told import Told
 from bench.servers import READER, key_variable
 from bench.timing import Watched, watched
 from bench.venvs import installed
+from services.mongo import MongoDatabase
 from services.postgres import Database
 from services.seaweedfs import Bucket
 
@@ -34,7 +35,7 @@ class DataHub:
             NotInstalled
         """
         folder.mkdir()
-        programs = installed(f"datahub-{VERSION}", f"acryl-datahub[postgres,s3]=={VERSION}")
+        programs = installed(f"datahub-{VERSION}", f"acryl-datahub[postgres,s3,mongodb]=={VERSION}")
         return cls(programs=programs, folder=folder)
 
     def crawl_postgres(self, database: Database) -> tuple[Watched, Told]:
@@ -63,6 +64,11 @@ class DataHub:
                 },
             },
         )
+
+    def crawl_mongo(self, database: MongoDatabase) -> tuple[Watched, Told]:
+        """Ingest one database, by the defaults: a random sample of a thousand documents of each collection."""
+        only = {"allow": [f"^{database.name}$"]}
+        return self._ingest("mongodb", {"connect_uri": database.server_url, "database_pattern": only})
 
     def _ingest(self, kind: str, config: Mapping[str, object]) -> tuple[Watched, Told]:
         recipe, told, log = (self.folder / name for name in ("recipe.yml", "told.json", "log.txt"))
@@ -106,7 +112,7 @@ def _aspects(records: list[dict[str, object]]) -> Iterator[tuple[str, str, dict[
 
 def _name(urn: str) -> str:
     """The name in `urn:li:dataset:(urn:li:dataPlatform:postgres,NAME,PROD)`, without database or bucket."""
-    return urn.partition(",")[2].rpartition(",")[0].partition("." if ":postgres," in urn else "/")[2]
+    return urn.partition(",")[2].rpartition(",")[0].partition("/" if ":s3," in urn else ".")[2]
 
 
 def same_type(true: str, told: str) -> bool:

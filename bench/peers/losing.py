@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from bench import bare_postgres, oddities
 from bench.buckets import source_of as bucket_source
 from bench.databases import source_of as database_source
+from bench.documents import source_of as documents_source
 from bench.peers import datahub as peer
 from bench.peers import ours
 from bench.peers.told import Columns, Told, lines, losses
@@ -16,6 +17,13 @@ _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("bigint", "integer", "int", "int64", "int32", "smallint"), "whole"),
     **dict.fromkeys(("varchar", "string", "str"), "text"),
     **dict.fromkeys(("date", "date32[day]"), "date"),
+}
+_OF_DOCUMENTS: Mapping[str, str] = {
+    **dict.fromkeys(("long", "integer", "biginteger"), "int"),
+    **dict.fromkeys(("float",), "double"),
+    **dict.fromkeys(("oid",), "objectId"),
+    **dict.fromkeys(("OBJECT",), "object"),
+    **dict.fromkeys(("ARRAY",), "array"),
 }
 
 
@@ -51,6 +59,19 @@ def s3(workshop: Workshop, datahub: peer.DataHub) -> Iterator[str]:
         yield from lines(losses(truth, told, name_of="/".join, is_same=_is_family), told, who=who)
 
 
+def mongo(workshop: Workshop, datahub: peer.DataHub) -> Iterator[str]:
+    """A database of dots in names, several types of a field, and a document of many fields."""
+    database = workshop.servers.documents()
+    oddities.fill_documents(database)
+    truth: dict[tuple[str, ...], Columns] = {(name,): said for name, said in oddities.DOCUMENTS.items()}
+    home = workshop.folder / "peers-odd-documents"
+    ours.crawl(home, documents_source(database))
+    us, (_, them) = ours.told_of_documents(home), datahub.crawl_mongo(database)
+    yield "MongoDB: a dot in a name beside the path that it looks like, fields of several types, 400 fields"
+    for who, told in (("HMS-DTA", us), ("DataHub", them)):
+        yield from lines(losses(truth, told, name_of="".join, is_same=_is_of_documents), told, who=who)
+
+
 def _our_name(key: tuple[str, ...]) -> str:
     from hms_registry.domain.names import Address
 
@@ -64,3 +85,7 @@ def _links(told: Told) -> Iterator[str]:
 
 def _is_family(true: str, told: str) -> bool:
     return _FAMILIES.get(told, told) == true
+
+
+def _is_of_documents(true: str, told: str) -> bool:
+    return _OF_DOCUMENTS.get(told, told) == true

@@ -68,6 +68,21 @@ def told_of_bucket(home: Path, bucket: Bucket) -> Told:
         )
 
 
+def told_of_documents(home: Path) -> Told:
+    """What a crawled home knows of a database of MongoDB, each field by its path, its steps into arrays left out."""
+    from hms_registry.bootstrap import Registry
+
+    with Registry.open(home) as registry, registry.catalogue.unit() as uow:
+        return Told(
+            datasets={
+                dataset.address.table: {
+                    str(column.path).replace("[]", ""): column.native_type for column in dataset.columns
+                }
+                for dataset in uow.datasets.iter(source="store")
+            }
+        )
+
+
 def _leaves(column: Column) -> Iterator[tuple[str, str]]:
     """Yield a column, or the fields of a row type as `column.field`."""
     import pyarrow as pa

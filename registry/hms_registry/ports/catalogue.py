@@ -235,7 +235,7 @@ class Crawls(Protocol):
     """Runs and their leases."""
 
     def start(self, source: str, *, now: datetime, lease_s: float) -> Crawl:
-        """Take the lease and record a running crawl. A lease that ran out is taken over.
+        """Take the lease and record a running crawl. One that ran out, or whose process is gone, is taken over.
 
         Raises:
             CrawlInProgress: somebody else holds it.

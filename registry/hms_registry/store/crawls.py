@@ -15,13 +15,14 @@ from hms_registry.domain.names import Address
 from hms_registry.errors import CrawlInProgress, SourceNotFound
 from hms_registry.store import tables
 from hms_registry.store.codec import bindable, dump, parse_time, time_text
+from hms_registry.store.holders import has_ended, this_process
 from hms_registry.store.session import Session
 
 _crawls = tables.crawls
 _sources = tables.sources
 _KEPT = 100
 """Runs of a source whose failures are kept."""
-_HINT = "wait until it ends; a run that died gives way once its lease has run out"
+_HINT = "wait until it ends; one that died elsewhere gives way once its lease has run out"
 
 
 class SqlCrawls:
@@ -41,7 +42,7 @@ class SqlCrawls:
             raise SourceNotFound(f"no source is named {source!r}", hint="describe it in sources.yml")
         running = and_(_crawls.c.source == source, _crawls.c.state == CrawlState.RUNNING.value)
         for row in session.read(select(_crawls).where(running)).all():
-            if row.lease_until > time_text(now):
+            if row.lease_until > time_text(now) and not has_ended(row.holder):
                 raise CrawlInProgress(f"{source} is being crawled since {row.started_at[:19]} UTC", hint=_HINT)
             self._abandon(row, now=now)
         last = session.read(select(func.max(_crawls.c.lease)).where(_crawls.c.source == source)).scalar() or 0
@@ -52,12 +53,18 @@ class SqlCrawls:
             "lease_until": _until(now, lease_s),
             "started_at": time_text(now),
             "error": "",
+            "holder": this_process(),
         }
         session.write_quietly(insert(_crawls), [started])
         return _crawl(session.read(select(_crawls).where(running)).one())
 
     def _abandon(self, row: Row[Any], *, now: datetime) -> None:
-        values = {"state": CrawlState.FAILED.value, "finished_at": time_text(now), "error": "it ended without a word"}
+        values = {
+            "state": CrawlState.FAILED.value,
+            "finished_at": time_text(now),
+            "error": "it ended without a word",
+            "holder": None,
+        }
         self._session.write_quietly(update(_crawls).where(_crawls.c.id == row.id).values(values))
         self._session.write_quietly(update(_sources).where(_sources.c.name == row.source).values(stamp=None))
 
@@ -97,6 +104,7 @@ class SqlCrawls:
             "finished_at": time_text(now),
             "balance": dump(balance.as_dict()),
             "error": bindable(error),
+            "holder": None,
         }
         self._hold(crawl, ended)
         rows = [

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from hms_registry.ports.catalogue import Delivery
 from hms_registry.store import tables
 from hms_registry.store.codec import time_text
+from hms_registry.store.holders import has_ended, this_process
 from hms_registry.store.session import Session
 
 _table = tables.deliveries
@@ -23,25 +24,29 @@ class SqlDeliveries:
 
     def take(self, receiver: str, *, now: datetime, lease_s: float) -> Delivery | None:
         """Take the lease on a receiver; None if somebody else holds it. A new one begins with what comes next."""
-        session, until = self._session, time_text(now + timedelta(seconds=lease_s))
+        session, held = self._session, _held(now, lease_s)
         row = session.read(select(_table).where(_table.c.receiver == receiver)).one_or_none()
         if row is None:
             begun = Delivery(receiver=receiver, epoch=session.epoch + 1, sequence=0, lease=1)
-            session.write_quietly(insert(_table), [{**asdict(begun), "lease_until": until}])
+            session.write_quietly(insert(_table), [{**asdict(begun), **held}])
             return begun
-        if row.lease_until > time_text(now):
+        if row.lease_until > time_text(now) and not has_ended(row.holder):
             return None
         lease = row.lease + 1
         mine = update(_table).where(_table.c.receiver == receiver)
-        session.write_quietly(mine.values(lease=lease, lease_until=until))
+        session.write_quietly(mine.values(lease=lease, **held))
         return Delivery(receiver=receiver, epoch=row.epoch, sequence=row.sequence, lease=lease)
 
     def advance(self, delivery: Delivery, *, now: datetime, lease_s: float) -> bool:
         """Write how far it has got and keep the lease; False, and nothing is written, if the lease was lost."""
-        values = {
-            "epoch": delivery.epoch,
-            "sequence": delivery.sequence,
-            "lease_until": time_text(now + timedelta(seconds=lease_s)),
-        }
+        values = {"epoch": delivery.epoch, "sequence": delivery.sequence, **_held(now, lease_s)}
         held = update(_table).where(_table.c.receiver == delivery.receiver, _table.c.lease == delivery.lease)
         return self._session.write_quietly(held.values(values)).rowcount == 1
+
+
+def _held(now: datetime, lease_s: float) -> dict[str, str | None]:
+    """Return what says until when it is held and by whom; of no seconds it is given back."""
+    return {
+        "lease_until": time_text(now + timedelta(seconds=lease_s)),
+        "holder": this_process() if lease_s else None,
+    }

@@ -206,6 +206,7 @@ crawls = Table(
     Column("finished_at", Text),
     Column("balance", Text),
     Column("error", Text, nullable=False),
+    Column("holder", Text),  # the process that runs it, as `holders` names it
     UniqueConstraint("source", "lease"),
     Index(None, "source", "state", "finished_at"),
 )
@@ -266,4 +267,5 @@ deliveries = Table(
     Column("sequence", Integer, nullable=False),
     Column("lease", Integer, nullable=False),
     Column("lease_until", Text, nullable=False),
+    Column("holder", Text),  # the process that delivers, as `holders` names it
 )
