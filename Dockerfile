@@ -6,6 +6,7 @@ COPY registry registry
 COPY adapters adapters
 COPY crawler crawler
 COPY federation federation
+COPY graphql graphql
 COPY policies policies
 RUN python -m venv /opt/hms-dta \
     && /opt/hms-dta/bin/pip install --no-cache-dir --disable-pip-version-check '.[hive,mongo,postgres,s3,webhooks]' \

@@ -61,10 +61,10 @@ serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve
 
 up: install ## every kind of store on this machine, in the background, with the demo's data; `make down` stops it
-	@$(BIN)/python -m stack up $(STACK)
+	@$(BIN)/python -m stack up '$(STACK)'
 
 down: ## stop what `make up` started; its data stay
-	@test ! -d $(STACK) || $(BIN)/python -m stack down $(STACK)
+	@test ! -d '$(STACK)' || $(BIN)/python -m stack down '$(STACK)'
 
 clean: down ## remove what `make` made
-	rm -rf $(VENV) $(STACK) dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) '$(STACK)' dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

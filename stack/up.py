@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from services.hive_program import is_fetched
 from stack import ROOT
 from stack.chosen import BUCKET, SERVERS, Chosen
 from stack.down import died, down
@@ -31,6 +32,8 @@ _LOGINS = {
     "redis": "nobody is asked; nothing needs it yet",
 }
 
+_SOCKET_BYTES = 107  # sun_path of unix(7), less its end
+
 
 class Failed(Exception):
     """The stack does not run; the text says why."""
@@ -50,7 +53,9 @@ def up(folder: Path) -> int:
         down(folder)
         print()
     try:
-        _check_account(folder)
+        _check_folder(folder)
+        if not is_fetched():
+            print("Hive is fetched from Maven Central, once: that takes minutes", flush=True)
         _start(folder)
     except (Failed, LoadFailed) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -68,8 +73,11 @@ def _start(folder: Path) -> None:
             _follow(keeper.stdout, until="hiveserver2")
             print("loading the demo's data ...\n", flush=True)
             wait()
-        keeper.stdin.write(f"{STAY}\n")
-        keeper.stdin.flush()
+        try:
+            keeper.stdin.write(f"{STAY}\n")
+            keeper.stdin.flush()
+        except BrokenPipeError:
+            raise Failed("somebody stopped it meanwhile") from None
 
 
 def _follow(told: IO[str], *, until: str) -> None:
@@ -103,16 +111,14 @@ def _keeper(folder: Path) -> Iterator[subprocess.Popen[str]]:
         raise
 
 
-def _check_account(folder: Path) -> None:
-    """PostgreSQL refuses to be root, so root's stack must lie where another account may go."""
-    if os.geteuid() != 0:
-        return
-    for place in (folder, *folder.parents):
-        if not place.stat().st_mode & 0o001:
-            raise Failed(
-                f"PostgreSQL does not run as root, and its account may not enter {place}\n"
-                "  hint: name a folder that everybody may enter, make up STACK=/srv/stack, or be somebody else"
-            )
+def _check_folder(folder: Path) -> None:
+    """PostgreSQL refuses to be root, so its account must get there; the path of a socket is short."""
+    hint = "  hint: name another folder, make up STACK=/srv/stack"
+    if len(os.fsencode(folder / "s3" / "filer.sock")) > _SOCKET_BYTES:
+        raise Failed(f"the path {folder} is too long for a socket in it\n{hint}")
+    closed = [place for place in (folder, *folder.parents) if not place.stat().st_mode & 0o001]
+    if os.geteuid() == 0 and closed:
+        raise Failed(f"PostgreSQL does not run as root, and its account may not enter {closed[0]}\n{hint}")
 
 
 def _tell(folder: Path, known: list[Known]) -> None:

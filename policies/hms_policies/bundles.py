@@ -59,18 +59,24 @@ def make_bundle(files: Mapping[str, str], *, author: str) -> Bundle:
 
 def _names(folder: Path) -> Iterator[str]:
     """Yield what is read, and refuse what looks like it and is not: a rule that nobody reads denies nobody."""
-    found = [path.name for path in folder.iterdir() if path.suffix == ".polar" or path.name == ROLES]
-    tests = folder / "tests"
-    if tests.is_dir():
-        found += [f"tests/{path.name}" for path in tests.iterdir() if path.suffix in (".yml", ".yaml")]
+    found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if name not in found and _looks_read(name):
+        if _is_read(name):
+            found.append(name)
+        elif _looks_read(name):
             raise PolicyInvalid(
                 f"{name} is not read: only *.polar and {ROLES} in the folder itself are, and tests/*.yml",
                 hint="move it there under such a name, or out of the folder",
             )
     yield from sorted(found)
+
+
+def _is_read(name: str) -> bool:
+    folder, _, last = name.rpartition("/")
+    if folder:
+        return folder == "tests" and Path(last).suffix in (".yml", ".yaml")
+    return last == ROLES or Path(last).suffix == ".polar"
 
 
 def _looks_read(name: str) -> bool:

@@ -28,7 +28,7 @@ from compose_stack import (
     registry,
     s3_server,
 )
-from services import hive, redis
+from services import hive, hive_program, redis
 from services.fixtures import service_folder
 from services.mongo import MongoServer
 from services.postgres import PASSWORD, PostgresServer
@@ -134,7 +134,7 @@ def test_hive_finds_s3_as_the_tests_own_does() -> None:
     ours = {name: value for name, value in hive.storage("http://s3:8333").items() if name != "fs.defaultFS"}
 
     assert properties == ours
-    assert SERVICES["metastore"]["image"] == SERVICES["hiveserver2"]["image"] == f"apache/hive:{hive.RELEASE}"
+    assert SERVICES["metastore"]["image"] == SERVICES["hiveserver2"]["image"] == f"apache/hive:{hive_program.RELEASE}"
 
 
 def test_demo_is_given_all_that_make_up_gives_its_script() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from command import HMS_DTA, hms
+from command import hms
 from services.postgres import Database, PostgresServer
 from services.seaweedfs import SECRET, Bucket, SeaweedServer
+from warm_command import warm_command
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("<!-- start own-stores -->")[1].split("<!-- end own-stores -->")[0]
@@ -37,9 +39,11 @@ class Place:
 
     Attributes:
         folder: has the home and the file of secrets.
+        command: has `hms-dta`.
     """
 
     folder: Path
+    command: Path
     database: Database
     bucket: Bucket
 
@@ -76,7 +80,7 @@ class Place:
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         """Type into a shell that has nothing but a path in its environment."""
-        environ = {"PATH": f"{HMS_DTA.parent}:/usr/bin:/bin", "HOME": str(self.folder), "PYTHONUTF8": "1"}
+        environ = {"PATH": f"{self.command}:/usr/bin:/bin", "HOME": str(self.folder), "PYTHONUTF8": "1"}
         return subprocess.run(
             ["sh", "-c", script], cwd=self.home, env=environ, capture_output=True, encoding="utf-8", check=False
         )
@@ -88,8 +92,13 @@ def place(
 ) -> Iterator[Place]:
     """Two stores that give nobody anything, but for what the README has been typed to grant."""
     folder = tmp_path_factory.mktemp("own-stores")
-    with postgres_server.database() as database, seaweed_server.bucket() as bucket:
-        place = Place(folder, database, bucket)
+    with (
+        tempfile.TemporaryDirectory() as made,
+        warm_command(Path(made)) as command,
+        postgres_server.database() as database,
+        seaweed_server.bucket() as bucket,
+    ):
+        place = Place(folder, command, database, bucket)
         place.home.mkdir()
         database.execute(
             f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC',

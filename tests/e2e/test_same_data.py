@@ -66,6 +66,7 @@ def test_a_mask_on_the_folder_holds_for_the_table(home: Path, hive_database: Hiv
         assert done.code == 0, (words, done.out, done.err)
 
     masked = hms(home, "query", question, "--as", "role:nurse", "--json")
+    walked = hms(home, "lineage", "lake.ward.visits", "--as", "role:nurse")
     moved = hive_database.get("visits")
     moved.sd.location += "_of_old"
     hive_database.alter("visits", moved)
@@ -74,6 +75,7 @@ def test_a_mask_on_the_folder_holds_for_the_table(home: Path, hive_database: Hiv
 
     assert masked.code == 0, masked.err
     assert [tuple(row.values()) for row in masked.json] == [("***", 1), ("***", 1), ("***", 2), ("***", 2)]
+    assert walked.out.splitlines() == ["lake.ward.visits", f"  └ {table}  the same data"]
     assert again.code == 0, again.out
     masks = {column["path"]: column["mask"] for column in shown.json["columns"]}
     assert masks == {"patient": "none", "beds": "none", "day": "none"}

@@ -509,7 +509,7 @@ def test_a_parent_that_is_killed_leaves_no_process_and_no_file() -> None:
 
         parent.kill()
 
-    assert eventually(lambda: {state(pid) for pid in theirs} <= {"", "Z"}, within_s=1)
+    assert eventually(lambda: {state(pid) for pid in theirs} <= {"", "Z"})
 
 
 def test_a_driver_that_takes_its_process_down_takes_no_more_with_it(children: Children) -> None:

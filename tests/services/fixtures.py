@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -17,8 +18,11 @@ from services.hive_tables import HiveDatabase
 from services.mongo import MongoDatabase, MongoServer
 from services.odd_mongo import OddMongo
 from services.postgres import Database, PostgresServer
+from services.running import Running
 from services.seaweedfs import Bucket, SeaweedServer
 from services.tcp_proxy import tcp_proxy
+
+Server = TypeVar("Server")
 
 
 @contextmanager
@@ -31,15 +35,33 @@ def service_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL server for the session."""
-    with service_folder("postgres") as folder:
-        server = postgres.start(folder)
+class Serving(Protocol):
+    """A server that was started here."""
+
+    @property
+    def running(self) -> Running: ...
+
+
+def _stop(server: Serving) -> None:
+    server.running.stop()
+
+
+@contextmanager
+def started(name: str, start: Callable[[Path], Server], *, stop: Callable[[Server], None]) -> Iterator[Server]:
+    """Start a server in a folder of its own, and stop it whatever happens."""
+    with service_folder(name) as folder:
+        server = start(folder)
         try:
             yield server
         finally:
-            server.running.stop()
+            stop(server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session."""
+    with started("postgres", postgres.start, stop=_stop) as server:
+        yield server
 
 
 @pytest.fixture
@@ -52,12 +74,8 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def seaweed_server() -> Iterator[SeaweedServer]:
     """One S3 server for the session."""
-    with service_folder("seaweedfs") as folder:
-        server = seaweedfs.start(folder)
-        try:
-            yield server
-        finally:
-            server.running.stop()
+    with started("seaweedfs", seaweedfs.start, stop=_stop) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +95,8 @@ def bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
 @pytest.fixture(scope="session")
 def mongo_server() -> Iterator[MongoServer]:
     """One server of MongoDB's wire protocol for the session."""
-    with service_folder("mongo") as folder:
-        server = mongo.start(folder)
-        try:
-            yield server
-        finally:
-            server.stop()
+    with started("mongo", mongo.start, stop=MongoServer.stop) as server:
+        yield server
 
 
 @pytest.fixture
@@ -102,12 +116,8 @@ def odd_mongo() -> Iterator[OddMongo]:
 @pytest.fixture(scope="session")
 def hive_metastore(seaweed_server: SeaweedServer) -> Iterator[HiveMetastore]:
     """One Hive metastore for the session."""
-    with service_folder("metastore") as folder:
-        server = hive.start_metastore(folder, seaweed_server)
-        try:
-            yield server
-        finally:
-            server.running.stop()
+    with started("metastore", lambda folder: hive.start_metastore(folder, seaweed_server), stop=_stop) as server:
+        yield server
 
 
 @pytest.fixture
@@ -120,9 +130,8 @@ def hive_database(hive_metastore: HiveMetastore) -> Iterator[HiveDatabase]:
 @pytest.fixture(scope="session")
 def hive_server(hive_metastore: HiveMetastore) -> Iterator[HiveServer]:
     """One HiveServer2 for the session, over that metastore."""
-    with service_folder("hive") as folder, tcp_proxy(hive_metastore.port) as link:
-        server = hive.start_server(folder, hive_metastore, link=link)
-        try:
-            yield server
-        finally:
-            server.running.stop()
+    with (
+        tcp_proxy(hive_metastore.port) as link,
+        started("hive", lambda folder: hive.start_server(folder, hive_metastore, link=link), stop=_stop) as server,
+    ):
+        yield server

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hms_policies import PolicyDecisions
-from hms_registry.domain.columns import ARRAY, ColumnPath, PrivacyTier
+from hms_registry.domain.columns import ARRAY, Column, ColumnPath, PrivacyTier
 from hms_registry.domain.datasets import DatasetId, DatasetState, DescribedDataset, Stamp
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
@@ -133,6 +133,30 @@ def test_a_rule_hides_its_column_or_all(memory: Catalogue, rule: str, told: list
     publish(memory, "who", "id")
 
     assert seen(memory, OPEN + rule) == told
+
+
+def test_a_label_inside_a_document_hides_all_of_the_column_that_holds_it(memory: Catalogue) -> None:
+    """A mask on `who` hides `who.name` and `who.age`; where one of them is RESTRICTED, no value of `who` is kept."""
+    nested = [
+        Column(path=ColumnPath.of("who"), trino_type="row(name varchar, age bigint)", privacy_tier=PUBLIC),
+        Column(path=ColumnPath.of("who", "name"), trino_type="varchar", privacy_tier=RESTRICTED),
+        Column(path=ColumnPath.of("who", "age"), trino_type="bigint", privacy_tier=PUBLIC),
+    ]
+    dataset_id = registered(memory, described("t", "id", *nested))
+    inner = tuple(replace(figures("x"), path=column.path) for column in nested)
+    with memory.unit(writes=True) as uow:
+        kept = KeptProfile(
+            dataset_id=dataset_id, profile=replace(PROFILE, columns=(figures("id"), *inner)), stamp=Stamp("s1"),
+            content_stamp=None, version=1, at=AT,
+        )  # fmt: skip
+        uow.profiles.put([kept])
+        uow.commit()
+    publish(memory, "who")
+
+    told = seen(memory), seen(memory, OPEN + 'mask(_, c: Column, "redact") if c.name = "who";')
+
+    assert told == (["id", "who", "who.name", "who.age"], ["id"])
+    assert "who" not in values_kept(get(memory, dataset_id))
 
 
 def test_values_of_what_comes_from_restricted_columns_are_not_kept(memory: Catalogue) -> None:

@@ -20,8 +20,9 @@ from hms_registry.errors import SourceUnreachable
 Row = tuple[object, ...]
 
 _GRACE_S = 1.0
-# The catalogues are in memory, compiling queries over them only costs time, and so does sorting what can be hashed.
-_FOR_CATALOGUES = {"random_page_cost": "1.1", "jit": "off", "work_mem": "32MB"}
+# The catalogues are in memory; compiling queries over them only costs time, and so does sorting what can be hashed, or
+# starting processes that find nothing to do.
+_FOR_CATALOGUES = {"random_page_cost": "1.1", "jit": "off", "work_mem": "32MB", "max_parallel_workers_per_gather": "0"}
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 
 

@@ -31,6 +31,8 @@ FROM pg_class c
 WHERE c.oid = ANY (%s::oid[])
 """
 
+# Table by table: joined, the planner judges the rights on every column of the database for each batch.
+# Of numbers and dates so many as to know the least and the greatest; of what may be long, those that are told.
 # A table that others inherit from has two sets of statistics: what a query sees comes last, and is kept.
 STATISTICS: Final[LiteralString] = f"""
 WITH wanted AS MATERIALIZED (
@@ -41,15 +43,19 @@ WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(%s::oid[], %s::text[])
 )
 SELECT w.oid::int8, s.attname::text, s.null_frac::float8, s.n_distinct::float8,
-       CASE WHEN v.rel IS NOT NULL THEN (s.most_common_vals::text::text[])[1:100] END,
-       CASE WHEN v.rel IS NOT NULL THEN s.most_common_freqs[1:10]::float8[] END,
        CASE WHEN v.rel IS NOT NULL THEN
+           (s.most_common_vals::text::text[])[1:CASE WHEN t.typcategory IN ('N', 'D') THEN 100 ELSE 10 END] END,
+       CASE WHEN v.rel IS NOT NULL THEN s.most_common_freqs[1:10]::float8[] END,
+       CASE WHEN v.rel IS NOT NULL AND t.typcategory IN ('N', 'D') THEN
            (SELECT ARRAY[h.bounds[1], h.bounds[cardinality(h.bounds)]]
             FROM (SELECT s.histogram_bounds::text::text[]) AS h (bounds) WHERE h.bounds IS NOT NULL) END,
        s.histogram_bounds IS NULL AND coalesce(cardinality(s.most_common_freqs) <= 100, true)
 FROM wanted w
-JOIN pg_stats s ON s.schemaname = w.nspname AND s.tablename = w.relname
+CROSS JOIN LATERAL (
+    SELECT * FROM pg_stats x WHERE x.schemaname = w.nspname AND x.tablename = w.relname OFFSET 0
+) AS s
 JOIN pg_attribute a ON a.attrelid = w.oid AND a.attname = s.attname AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN valued v ON v.rel = w.oid AND v.name = s.attname
 WHERE has_column_privilege({READER}, w.oid, a.attnum, 'select')
 ORDER BY s.inherited

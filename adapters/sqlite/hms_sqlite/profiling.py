@@ -24,9 +24,10 @@ MAX_ROWS = 10_000
 
 _PARTS = 8
 _MAX_COLUMNS = 200
+_OF_A_COLUMN = (None, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_INTERRUPT)  # what is no valid text has no code
 _NUMBERS = ("bigint", "double", "boolean")
 _NO_TABLE = "it is no table of its own: nothing is read through it for a profile"
-_TOO_MUCH = "some of its columns take too long to count for a profile"
+_TOO_MUCH = "some of its columns cannot be counted, or not within the bound of a profile"
 
 
 def profile_all(snapshot: Snapshot, requests: Sequence[ProfileRequest]) -> Iterator[Profile | Failure]:
@@ -58,12 +59,13 @@ def _profile(snapshot: Snapshot, request: ProfileRequest, table: TableInfo) -> P
 
 
 def _bounded(snapshot: Snapshot, column: Column, looked_at: str, request: ProfileRequest) -> ColumnProfile | None:
-    """Count one column; None where that takes more steps than a sample may."""
+    """Count one column; None where that takes more steps than a sample may, or the column breaks by itself:
+    it holds no valid text, or is generated from what does not allow it."""
     try:
         with snapshot.sampling():
             return _column(snapshot.connection, column, looked_at, request)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+        if getattr(error, "sqlite_errorcode", None) not in _OF_A_COLUMN:
             raise
         return None
 

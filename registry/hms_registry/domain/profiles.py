@@ -13,7 +13,8 @@ from hms_registry.domain.names import Address
 MAX_COLUMNS = 2000
 MAX_TOP = 10
 MAX_TEXT = 100
-"""What is kept of a profile: columns, frequent values of one, and characters of a value."""
+MAX_NOTE = 200
+"""What is kept of a profile: columns, frequent values of one, and characters of a value and of the note."""
 
 
 class Method(StrEnum):

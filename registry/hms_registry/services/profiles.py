@@ -13,7 +13,7 @@ from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.labels import ColumnLabels
-from hms_registry.domain.profiles import MAX_COLUMNS, MAX_TEXT, MAX_TOP, ColumnProfile, KeptProfile, Profile
+from hms_registry.domain.profiles import MAX_COLUMNS, MAX_NOTE, MAX_TEXT, MAX_TOP, ColumnProfile, KeptProfile, Profile
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.services.catalogue import View
 
@@ -32,7 +32,9 @@ def to_keep(profile: Profile, dataset: Dataset) -> Profile:
     names, known = values_kept(dataset), {column.path for column in dataset.columns}
     columns = [each for each in profile.columns if each.path in known][:MAX_COLUMNS]
     return replace(
-        profile, columns=tuple(_bounded(each) if each.path.name in names else _bare(each) for each in columns)
+        profile,
+        note=profile.note[:MAX_NOTE],
+        columns=tuple(_bounded(each) if each.path.name in names else _bare(each) for each in columns),
     )
 
 

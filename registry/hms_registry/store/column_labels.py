@@ -59,6 +59,8 @@ def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) ->
     if len(group) == 1 and not walk.upstreams[group[0]]:
         plain = label_plain(walk.facts[group[0]], walk.done[group[0]].privacy_tier, walk.mentions)
         return {(group[0], name): labels for name, labels in plain}
+    if (alike := _pair_alike(group, walk, edges)) is not None:
+        return alike
     names = {each: list(walk.facts[each].columns) for each in group}
     for each in group:
         for upstream in walk.upstreams[each]:
@@ -80,6 +82,37 @@ def label_columns(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) ->
     for members in components(inner):
         result.update(_settle(members, _handed(members, ends, walk, result), walk))
     return result
+
+
+def _pair_alike(group: Sequence[DatasetId], walk: Walk, edges: ColumnEdges) -> dict[Node, ColumnLabels] | None:
+    """Label two datasets that are the same data, column for column, where nothing was said of any: one column stands
+    for all. None if they are more, or other, than that, as few are."""
+    if len(group) != 2:
+        return None
+    one, other = group
+    if list(walk.upstreams[one]) != [other] or list(walk.upstreams[other]) != [one]:
+        return None
+    mine, theirs = walk.facts[one], walk.facts[other]
+    if not (_is_silent(mine, walk, edges) and _is_silent(theirs, walk, edges)):
+        return None
+    lowered = {name.lower() for name in mine.columns}
+    is_paired = lowered == {name.lower() for name in theirs.columns}
+    if not is_paired or not len(lowered) == len(mine.columns) == len(theirs.columns) > 0:
+        return None
+    labels = _settle([(each, next(iter(walk.facts[each].columns))) for each in group], (), walk)
+    return {(each, name): found for (each, _), found in labels.items() for name in walk.facts[each].columns}
+
+
+def _is_silent(facts: Facts, walk: Walk, edges: ColumnEdges) -> bool:
+    """Say whether nothing is known of its columns but which there are."""
+    return (
+        not facts.lost
+        and not facts.has_unknown
+        and facts.id in edges.twins
+        and walk.mentions.isdisjoint(facts.columns)
+        and all(map(is_, facts.columns.values(), repeat(SILENT)))
+        and not any((facts.id, name) in edges.into for name in facts.columns)
+    )
 
 
 def label_plain(facts: Facts, tier: PrivacyTier, mentions: frozenset[str]) -> tuple[tuple[str, ColumnLabels], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row, Select, select, tuple_
@@ -19,6 +20,7 @@ from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
 from hms_registry.store.codec import is_bindable, parse_time
+from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.dataset_documents import parse_described, parse_schema
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.session import Session
@@ -34,7 +36,7 @@ SELECT = select(_table, tables.manifests.c.document.label("manifest")).outerjoin
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """A row of a dataset, with what holds of it."""
 
@@ -45,6 +47,11 @@ class Stored:
     @property
     def id(self) -> DatasetId:
         return DatasetId(self.row.id)
+
+    @cached_property
+    def forms(self) -> list[ColumnForm]:
+        """Forms of its columns."""
+        return [ColumnForm(column) for column in self.merged.described.columns]
 
     @property
     def column_classes(self) -> list[int]:

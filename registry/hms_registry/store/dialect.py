@@ -62,6 +62,10 @@ class Dialect(Protocol):
         """Return (id) of the datasets whose place begins with one of these paths."""
         ...
 
+    def gathered(self, column: ColumnElement[str]) -> ColumnElement[Sequence[str]]:
+        """Return the values of a group as one list; those of several columns are in one order."""
+        ...
+
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
     ) -> None:

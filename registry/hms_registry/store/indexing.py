@@ -74,8 +74,7 @@ class Indexed:
         """Make it of a row."""
         row = stored.row
         name = TrinoName(row.source, row.trino_schema, row.trino_table)
-        forms = [ColumnForm(column) for column in stored.merged.described.columns]
-        return cls(row.number, name, stored.merged, interned, forms)
+        return cls(row.number, name, stored.merged, interned, stored.forms)
 
 
 def fold(text: str) -> str:

@@ -119,8 +119,7 @@ def _joined(one: ColumnFacts, other: ColumnFacts) -> ColumnFacts:
 
 def facts_of_stored(stored: Stored) -> Facts:
     """Gather what labels are made of from a row."""
-    forms = [ColumnForm(column) for column in stored.merged.described.columns]
-    return facts_of(stored.id, stored.merged, stored.status.source, forms, address=stored.row.address)
+    return facts_of(stored.id, stored.merged, stored.status.source, stored.forms, address=stored.row.address)
 
 
 def label_batch(

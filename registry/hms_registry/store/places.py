@@ -8,6 +8,7 @@ many edges as there are sources that look at it, however many datasets there are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -45,12 +46,17 @@ def link_places(
 
     there = session.dialect.at_or_below(set(paths))
     rows = session.read(_SELECT.join(there, there.c.id == _table.c.id)).all()
-    around = {path for row in rows for path in Place(row.place).around}
-    beside = session.read(_SELECT.where(session.dialect.among(_table.c.place, around))).all() if around else []
-    surroundings = _Surroundings(session, beside)
-    linked = {row.id: [_edge(row.id, each.id) for each in surroundings.of(row)] for row in rows}
+    linked: dict[str, list[Edge]] = {row.id: [] for row in rows}
+    around = [Place(row.place).around for row in rows]
+    wanted = set(chain.from_iterable(around))
+    beside = session.read(_SELECT.where(session.dialect.among(_table.c.place, wanted))).all() if wanted else []
+    folders = {path for _, *paths in around for path in paths}
+    taken = {row.place for row in beside}
+    if len(taken) < len(beside) or not folders.isdisjoint(taken):  # else each has its place to itself, as most have
+        surroundings = _Surroundings(session, beside)
+        linked = {row.id: [_edge(row.id, each.id) for each in surroundings.of(row)] for row in rows}
     sets = [
-        EdgeSet(downstream=each, origin=ORIGIN, edges=edges)
+        EdgeSet(downstream=DatasetId(each), origin=ORIGIN, edges=edges)
         for each in {*moved, *linked}
         if (edges := linked.get(each, [])) or each not in fresh
     ]

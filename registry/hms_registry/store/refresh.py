@@ -27,10 +27,13 @@ def refresh(
     """
     mentions = current_mentions(session) if mentions is None else mentions
     changed: set[DatasetId] = set()
+    followed: set[DatasetId] = set()
     for start in range(0, len(ids), PAGE):
-        stored = load_many(session, ids[start : start + PAGE])
+        page = [each for each in ids[start : start + PAGE] if reindex or each not in followed]
+        stored = load_many(session, page)
         batch = {each.id: facts_of_stored(each) for each in stored}
         outcomes, others = label_batch(session, batch, mentions=mentions)
+        followed |= {each.id for each in others}  # and again, should they follow from what is in a later page
         relabelled = store_labels(session, [*stored, *others], outcomes)
         changed |= {each.id for each in relabelled}
         stale = {each.id: each for each in ([*stored, *relabelled] if reindex else relabelled)}

@@ -14,6 +14,7 @@ from typing import Self
 from urllib.parse import quote
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     Engine,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    type_coerce,
 )
 from sqlalchemy.pool import QueuePool, StaticPool
 
@@ -210,6 +212,10 @@ class Sqlite:
         """The index is asked once for each path."""
         statement = text(_AT_OR_BELOW).bindparams(paths=json.dumps(sorted(paths)))
         return statement.columns(id=Text).subquery("at_or_below")
+
+    def gathered(self, column: ColumnElement[str]) -> ColumnElement[Sequence[str]]:
+        """By JSON."""
+        return type_coerce(func.json_group_array(column), JSON)
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]

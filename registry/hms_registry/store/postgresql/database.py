@@ -23,6 +23,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     create_engine,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
@@ -148,6 +149,10 @@ class Postgresql:
         """The index is asked once for each path."""
         statement = text(_AT_OR_BELOW).bindparams(bindparam("paths", sorted(paths), type_=ARRAY(Text)))
         return statement.columns(id=Text).subquery("at_or_below")
+
+    def gathered(self, column: ColumnElement[str]) -> ColumnElement[Sequence[str]]:
+        """An array."""
+        return func.array_agg(column)
 
     def fill(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
