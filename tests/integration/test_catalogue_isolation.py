@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from hms_registry.errors import CrawlInProgress
 from hms_registry.ports.catalogue import Catalogue, Event
 from hms_registry.store import open_catalogue
 from services.postgres import Database, PostgresServer
+from serving import eventually
 from store_samples import LAKE, described, put, register
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -68,14 +68,6 @@ def let_commit(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what another process does soon."""
-    deadline = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def follow(catalogue: Catalogue, events: list[Event]) -> None:
@@ -137,7 +129,7 @@ def test_who_waited_for_its_turn_sees_what_the_last_one_wrote(database: Database
         first.registrations.register([described("first")])
         for each in threads:
             each.start()
-        until(lambda: waiting(database) == len(threads))
+        eventually(lambda: waiting(database) == len(threads), seconds=30)
         first.commit()
     for each in threads:
         each.join()
@@ -155,7 +147,7 @@ def test_readers_pass_while_one_writes_and_others_wait(database: Database) -> No
     with catalogue.unit(writes=True) as uow:
         uow.registrations.register([described("a")])
         thread.start()
-        until(lambda: waiting(database) == 1)
+        eventually(lambda: waiting(database) == 1, seconds=30)
         with catalogue.unit() as reader:
             assert list(reader.datasets.iter()) == []
             assert reader.epoch() == 1
@@ -299,7 +291,7 @@ def test_a_writer_that_dies_in_its_commit_leaves_all_or_nothing(
         with slow_commits(database), writer(database.url, "doomed", 0) as process:
             assert line_of(process) == "ready"
             let_commit(process)
-            until(lambda: waiting(database) == 1)
+            eventually(lambda: waiting(database) == 1, seconds=30)
             kill(process, database)
             process.wait()
 
