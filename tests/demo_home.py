@@ -22,9 +22,17 @@ def loaded(name: str) -> ModuleType:
     return module
 
 
-def make_demo_home(home: Path) -> Path:
-    """Do what the demo does before its first question, without typing it."""
+def make_demo_home(home: Path, *, profiled: bool = False) -> Path:
+    """Do what the demo does before its first question, without typing it.
+
+    Args:
+        profiled: its sources tell of their values.
+    """
     loaded("build_demo").build(home)
+    if profiled:
+        sources = home / "sources.yml"
+        text = sources.read_text(encoding="utf-8")
+        sources.write_text(text.replace("    agency:", "    profile: true\n    agency:"), encoding="utf-8")
     with Registry.open(home) as registry:
         publish_policies(registry)
         crawl_sources(registry)

@@ -22,6 +22,8 @@ from hms_registry.services.lineage.references import reference_edges
 BATCH = 500
 VIEW = "view"
 """The origin of edges that the SQL of a view states."""
+KEY = "foreign_key"
+"""The origin of edges that foreign keys state."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,6 @@ class EdgePass:
     Attributes:
         owes: an earlier run broke off, or failed at something: it may have left out edges of what is not described
             again, and a key that waited for its target has it only now.
-        was_cut: it broke off without a word: it may have registered a table whose keys are gone, and left their edges.
         is_first: nothing was registered before, so all views that there are are described by this run.
         views: the views whose SQL is to be read: new or changed, or all that were listed if it owes.
         keyed: the foreign keys of datasets that were described in this run.
@@ -42,7 +43,6 @@ class EdgePass:
 
     lease: Lease
     owes: bool = False
-    was_cut: bool = False
     is_first: bool = False
     views: list[DatasetRef] = field(default_factory=list)
     keyed: dict[DatasetId, tuple[ForeignKey, ...]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class EdgePass:
                 self.views.append(described.ref)
         if registered.outcome == "new" and not self.is_first:
             self.arrived.add(registered.dataset_id)
-        if described.foreign_keys or registered.outcome == "changed":
+        if described.foreign_keys:
             self.keyed[registered.dataset_id] = described.foreign_keys
 
     def move(self, ids: Iterable[DatasetId]) -> None:
@@ -81,7 +81,8 @@ class EdgePass:
         """Say of views that are new or changed that their origin is unknown, until `write` has read their SQL.
 
         It may never come to that: the run is killed, the source breaks, somebody has locked the view's tables. What
-        a view shows is as strict as anything in its source until then. What is a view no more comes from nothing.
+        a view shows is as strict as anything in its source until then. What is a view no more comes from nothing, and
+        what has no keys any more refers to nothing: no other run would see that.
         """
         sets = []
         for each, registered in described:
@@ -93,6 +94,8 @@ class EdgePass:
                 sets.append(EdgeSet(downstream=registered.dataset_id, origin=VIEW, edges=mine, has_unknown=True))
             elif registered.outcome == "changed":
                 sets.append(EdgeSet(downstream=registered.dataset_id, origin=VIEW, edges=()))
+            if registered.outcome == "changed" and not each.foreign_keys:
+                sets.append(EdgeSet(downstream=registered.dataset_id, origin=KEY, edges=()))
         uow.edges.replace_all(sets)
 
     def write(self, adapter: Adapter, catalogue: Catalogue, *, on_failure: Callable[[Failure], None]) -> int:
@@ -109,7 +112,7 @@ class EdgePass:
                 sets = [
                     EdgeSet(
                         downstream=dataset_id,
-                        origin="foreign_key",
+                        origin=KEY,
                         edges=reference_edges(keys, dataset_id=dataset_id, known=known),
                     )
                     for dataset_id, keys in batch
@@ -140,4 +143,4 @@ class EdgePass:
     def _registered(self, catalogue: Catalogue) -> dict[DatasetId, tuple[ForeignKey, ...]]:
         with catalogue.unit() as uow:
             registered = uow.datasets.iter(source=self.lease.crawl.source)
-            return {each.id: each.foreign_keys for each in registered if each.foreign_keys or self.was_cut}
+            return {each.id: each.foreign_keys for each in registered if each.foreign_keys}

@@ -265,7 +265,7 @@ def crawl(
             withheld=withheld,
             accepts_removals=accepts_removals,
             # A source keeps no stamp once a run was killed, broke off or failed at something.
-            edges=EdgePass(lease, is_first=not known, owes=bool(known) and (was_cut or kept is None), was_cut=was_cut),
+            edges=EdgePass(lease, is_first=not known, owes=bool(known) and (was_cut or kept is None)),
             profiles=profile_pass(source, adapter, lease=lease),
         )
         return _walk(run, stamp)

@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
+from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
@@ -28,10 +29,12 @@ class Asking:
     decisions: Decisions
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
+    profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
+        self.profiles = DataLoader(load_fn=self._profiles)
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:
@@ -49,3 +52,7 @@ class Asking:
     async def _histories(self, ids: list[DatasetId]) -> list[History]:
         found = self.uow.histories.of(ids)
         return [found[each] for each in ids]
+
+    async def _profiles(self, ids: list[DatasetId]) -> list[KeptProfile | None]:
+        found = self.uow.profiles.of(ids)
+        return [found.get(each) for each in ids]

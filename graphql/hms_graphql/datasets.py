@@ -12,11 +12,13 @@ from strawberry import relay
 from hms_graphql.asking import Asking
 from hms_graphql.columns import Column
 from hms_graphql.lineage import Lineage
+from hms_graphql.profiles import Profile
 from hms_graphql.sources import Source
 from hms_graphql.versions import SchemaStep, SchemaVersion
 from hms_graphql.words import DatasetKind, DatasetState, Direction, Long, PrivacyTier, StorageTier
 from hms_registry.services.catalogue import View, lineage
 from hms_registry.services.history import Past
+from hms_registry.services.profiles import seen_profile
 from hms_registry.services.views import sample_query, shown_key
 
 Info = strawberry.Info[Asking, None]
@@ -112,6 +114,14 @@ class Dataset(relay.Node):
             modified_at=observed.modified_at,
             findings=list(dataset.findings),
         )
+
+    @strawberry.field(description="What its store tells of its values; null where there is none that you may see.")
+    async def profile(self, info: Info) -> Profile | None:
+        dataset, asking = self.view.dataset, info.context
+        if not asking.sources[dataset.address.source].source.profile:
+            return None
+        seen = seen_profile(self.view, await asking.profiles.load(dataset.id))
+        return None if seen is None else Profile.of(seen)
 
     @strawberry.field(description="The store that it lies in.")
     def source(self, info: Info) -> Source:

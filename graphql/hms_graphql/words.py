@@ -13,6 +13,7 @@ from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.datasets import DatasetKind, DatasetState
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.edges import EdgeKind
+from hms_registry.domain.profiles import Method
 
 __all__ = [
     "SCALARS",
@@ -24,6 +25,7 @@ __all__ = [
     "Grade",
     "Long",
     "Mask",
+    "Method",
     "PrivacyTier",
     "StorageTier",
 ]
@@ -49,6 +51,7 @@ for _word, _description in (
     (DatasetKind, "What the store calls it."),
     (DatasetState, "What the last crawls saw of it."),
     (Mask, "How a query of yours would be shown a column. What would be denied is not listed at all."),
+    (Method, "How far the figures of a profile may be relied on: EXACT is of all rows."),
     (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),
 ):
     strawberry.enum(_word, description=_description)

@@ -15,6 +15,7 @@ from hms_registry.bootstrap import Registry
 from hms_registry.services.catalogue import find_dataset, get_view, lineage, search
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
+from hms_registry.services.profiles import profile_of
 from hms_registry.services.views import detail
 from statements import statements
 
@@ -29,7 +30,8 @@ WORDS = ["flu", "tonnage", "vessel", "patient", "synthetic", "week"]
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """The demo's registry; nothing here changes it."""
-    with Registry.open(make_demo_home(tmp_path_factory.mktemp("portal"))) as registry:
+    home = make_demo_home(tmp_path_factory.mktemp("portal"), profiled=True)
+    with Registry.open(home) as registry:
         yield registry
 
 
@@ -83,6 +85,7 @@ def test_a_dataset_is_what_the_command_line_shows(registry: Registry, who: str) 
                 continue
             view = get_view(name, uow=uow, principal=principal, decisions=decisions)
             facts = detail(view, status=uow.sources.get(found.address.source))
+            profile = profile_of(view, uow=uow)
             steps = past_of(view, uow=uow, principal=principal, decisions=decisions).steps()
         told = answered["data"]["dataset"]
         same = {
@@ -94,6 +97,10 @@ def test_a_dataset_is_what_the_command_line_shows(registry: Registry, who: str) 
         columns = [(each["path"], each["type"], each["unit"], each["mask"]) for each in told["columns"]]
         shown = [(each["path"], each["type"], each["unit"], _member(each["mask"])) for each in facts["columns"]]
         assert columns == shown
+        assert (told["profile"] is None) == (profile is None)
+        if profile is not None:
+            counted = [(str(each.path), each.nulls, each.minimum) for each in profile.profile.columns]
+            assert [(each["path"], each["nulls"], each["minimum"]) for each in told["profile"]["columns"]] == counted
         assert (told["observation"] is None) == ("row_count" not in facts)
         if told["observation"] is not None:
             assert told["observation"]["rowCount"] == facts["row_count"]
@@ -188,7 +195,7 @@ def test_the_sample_query_runs(registry: Registry) -> None:
 def test_the_statements_of_a_document_do_not_grow_with_its_page(registry: Registry) -> None:
     """Sources and histories of a page are asked for at once."""
     query = """query($first: Int!) { search(words: "synthetic", first: $first) { nodes {
-        address source { name } columns { path } history { version } observation { rowCount }
+        address source { name } columns { path } history { version } profile { method } observation { rowCount }
     } } }"""
     counted = {}
     for first in (1, 4):
@@ -289,3 +296,18 @@ def test_a_document_is_checked_once(registry: Registry) -> None:
     data(registry, kept("search"), words="tonnage")
 
     assert known.cache_info().misses == before.misses
+
+
+def test_values_are_told_of_columns_that_are_not_masked(registry: Registry) -> None:
+    """Whoever meets a mask on a column is told nothing of its values; somebody is told of some."""
+    told = 0
+    for who in PEOPLE:
+        for name in names(registry):
+            seen = ask(registry, kept("dataset"), who=who, name=name).body["data"]["dataset"]
+            if seen is None or seen["profile"] is None:
+                continue
+            masked = {each["path"] for each in seen["columns"] if each["mask"] != "NONE"}
+            counted = {each["path"] for each in seen["profile"]["columns"]}
+            assert not masked & counted
+            told += len(counted)
+    assert told

@@ -200,7 +200,7 @@ def test_rows_that_change_in_sqlite_make_another_profile_and_no_version(crawled:
 
     (dataset,) = crawled.registered()
     with crawled.catalogue.unit() as uow:
-        kept = uow.profiles.find(dataset.id)
+        kept = uow.profiles.of([dataset.id]).get(dataset.id)
     assert kept is not None
     assert (report.balance.unchanged, dataset.version) == (1, 1)
     assert (kept.profile.rows, kept.profile.columns[0].maximum) == (2, "5")

@@ -62,7 +62,7 @@ def crawl(into: Registry, database: MongoDatabase, *, profile: bool = True) -> t
 def kept(registry: Registry, table: str) -> KeptProfile:
     dataset = registry.datasets()[table]
     with registry.catalogue.unit() as uow:
-        found = uow.profiles.find(dataset.id)
+        found = uow.profiles.of([dataset.id]).get(dataset.id)
     assert found is not None
     return found
 

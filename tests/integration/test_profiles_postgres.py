@@ -39,7 +39,7 @@ def kept(registry: Registry, table: str = "calls") -> KeptProfile:
     with registry.catalogue.unit() as uow:
         dataset = uow.datasets.find(Address("src", "public", table))
         assert dataset is not None
-        found = uow.profiles.find(dataset.id)
+        found = uow.profiles.of([dataset.id]).get(dataset.id)
     assert found is not None
     return found
 

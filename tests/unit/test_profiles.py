@@ -77,7 +77,7 @@ def test_a_profile_is_kept_as_it_was_and_makes_neither_version_nor_event(catalog
     made = keep(catalogue, dataset_id)
 
     with catalogue.unit() as uow:
-        assert uow.profiles.find(dataset_id) == made
+        assert uow.profiles.of([dataset_id]).get(dataset_id) == made
         assert (uow.epoch(), uow.outbox.since(epoch)) == (epoch + 1, [])
         assert uow.profiles.profiled("lake") == {ADDRESS: ProfiledAs(Stamp("s1"), Stamp("c1"))}
     assert get(catalogue, dataset_id) == before
@@ -194,9 +194,9 @@ def test_what_is_gone_has_no_profile(catalogue: Catalogue) -> None:
         uow.registrations.mark([one.dataset_id], DatasetState.GONE)
         uow.commit()
     with catalogue.unit() as uow:
-        left = [uow.profiles.find(each.dataset_id) is not None for each in (one, other)]
+        left = [uow.profiles.of([each.dataset_id]).get(each.dataset_id) is not None for each in (one, other)]
     put(catalogue, LAKE)
 
     assert left == [False, True]
     with catalogue.unit() as uow:
-        assert uow.profiles.find(other.dataset_id) is None
+        assert uow.profiles.of([other.dataset_id]).get(other.dataset_id) is None

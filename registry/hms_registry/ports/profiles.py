@@ -57,8 +57,8 @@ class ProfiledAs(NamedTuple):
 class KeptProfiles(Protocol):
     """The latest profile of each dataset."""
 
-    def find(self, dataset_id: DatasetId) -> KeptProfile | None:
-        """As it was kept: who may see it is for the caller to decide."""
+    def of(self, ids: Sequence[DatasetId]) -> dict[DatasetId, KeptProfile]:
+        """As they were kept, by dataset: who may see one is for the caller to decide. One statement."""
         ...
 
     def profiled(self, source: str) -> dict[Address, ProfiledAs]:

@@ -53,15 +53,19 @@ def _short(text: str | None) -> str | None:
 
 
 def profile_of(view: View, *, uow: UnitOfWork) -> KeptProfile | None:
-    """Return the profile of a dataset as the person who has this view may see it; None if there is none for them.
+    """Return the profile of a dataset as the person who has this view may see it; None if there is none for them."""
+    return seen_profile(view, uow.profiles.of([view.dataset.id]).get(view.dataset.id))
+
+
+def seen_profile(view: View, kept: KeptProfile | None) -> KeptProfile | None:
+    """Return what of a dataset's kept profile the person who has this view may see.
 
     A row filter hides all of it, a mask all of its column.
     """
-    if not view.shows_values:
+    if kept is None or not view.shows_values:
         return None
     dataset = view.dataset
-    kept = uow.profiles.find(dataset.id)
-    if kept is None or (kept.stamp, kept.version) != (dataset.stamp, dataset.version):
+    if (kept.stamp, kept.version) != (dataset.stamp, dataset.version):
         return None
     shown = {column.path for column, mask in view.columns if mask is Mask.NONE}
     profile = to_keep(kept.profile, dataset)

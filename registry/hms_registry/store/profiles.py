@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import Row, delete, exists, insert, select
 
 from hms_registry.domain.columns import ColumnPath
 from hms_registry.domain.datasets import DatasetId, Stamp
@@ -26,22 +27,11 @@ class SqlProfiles:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def find(self, dataset_id: DatasetId) -> KeptProfile | None:
-        """As it was kept."""
-        mine = select(_table, _datasets.c.address).where(_of_dataset, _table.c.dataset_id == dataset_id)
-        row = self._session.read(mine).one_or_none()
-        if row is None:
-            return None
-        at = parse_time(row.at)
-        assert at is not None
-        return KeptProfile(
-            dataset_id=dataset_id,
-            profile=_parse(row.document, Address.parse(row.address)),
-            stamp=_stamp(row.stamp),
-            content_stamp=_stamp(row.content_stamp),
-            version=row.version,
-            at=at,
-        )
+    def of(self, ids: Sequence[DatasetId]) -> dict[DatasetId, KeptProfile]:
+        """As they were kept, by dataset."""
+        among = self._session.dialect.among(_table.c.dataset_id, ids)
+        rows = self._session.read(select(_table, _datasets.c.address).where(_of_dataset, among))
+        return {DatasetId(row.dataset_id): _kept(row) for row in rows}
 
     def profiled(self, source: str) -> dict[Address, ProfiledAs]:
         """Return what is profiled of a source and has the labels still that it had then."""
@@ -118,6 +108,19 @@ def _dump(profile: Profile) -> str:
                 for each in profile.columns
             ],
         }
+    )
+
+
+def _kept(row: Row[Any]) -> KeptProfile:
+    at = parse_time(row.at)
+    assert at is not None
+    return KeptProfile(
+        dataset_id=DatasetId(row.dataset_id),
+        profile=_parse(row.document, Address.parse(row.address)),
+        stamp=_stamp(row.stamp),
+        content_stamp=_stamp(row.content_stamp),
+        version=row.version,
+        at=at,
     )
 
 
