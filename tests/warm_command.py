@@ -18,10 +18,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from command import HMS_DTA
 
+_LOADED = (
+    "hms_crawler.run", "hms_federation.compiler.statement", "hms_federation.engine.run", "hms_federation.service",
+    "hms_federation.writing.formats", "hms_files.adapter", "hms_formats.reading", "hms_policies.deciding",
+    "hms_policies.masking", "hms_policies.roles", "hms_postgres.adapter", "hms_registry.bootstrap",
+    "hms_registry.cli.output", "hms_registry.services.lineage.edges", "hms_registry.services.settings_file",
+    "hms_registry.services.sources_file", "hms_registry.store.upgrade", "hms_s3.adapter", "hms_sqlite.adapter",
+    "pyarrow.dataset", "pydantic.main", "rich.console", "rich.progress", "rich.table",
+)  # fmt: skip
 _CLIENT = """#!{python} -IS
 import _socket, os, sys
 if "serve" in sys.argv:
@@ -61,11 +70,8 @@ def warm_command(folder: Path) -> Iterator[Path]:
 
 def serve(place: str) -> None:
     """Fork for each that connects, until killed."""
-    import hms_registry.bootstrap
-    import hms_registry.services.catalogue
-    import hms_registry.services.lineage.edges
-    import hms_registry.store.upgrade  # noqa: F401 # loaded for those who come
-
+    for name in _LOADED:
+        import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(place)

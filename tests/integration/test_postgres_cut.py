@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 
 import pytest
 
-import hms_crawler.edges
-import hms_crawler.run
 from catalogue_contents import contents
-from hms_registry.domain.crawls import CrawlState
+from cut_crawls import assert_each_cut_is_mended
 from postgres_crawling import registry
 from services.postgres import Database, PostgresServer
-from services.tcp_proxy import READY, Fault, Proxy, tcp_proxy
+from services.tcp_proxy import READY, Proxy, tcp_proxy
 
 TABLES = 2
 
@@ -36,15 +32,6 @@ def database(postgres_server: PostgresServer) -> Iterator[Database]:
         yield made
 
 
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """A batch is one table, or all of them would be described at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hms_crawler.run, "BATCH", 1)
-        patch.setattr(hms_crawler.edges, "BATCH", 1)
-        yield
-
-
 @pytest.fixture
 def proxy(database: Database) -> Iterator[Proxy]:
     """A way to it that counts answers."""
@@ -55,26 +42,16 @@ def proxy(database: Database) -> Iterator[Proxy]:
 
 def test_a_first_crawl_cut_after_any_answer_is_mended_by_the_next(database: Database, proxy: Proxy) -> None:
     """After k of n answers, for every k: every table, label and edge is there after the next whole crawl."""
-    with registry() as undisturbed:
-        assert undisturbed.crawl(database.url_of("postgres", port=proxy.port)).is_ok
-        expected = contents(undisturbed.catalogue)
-    assert len(expected[1]) == 3
-    seen = set()
+    url = database.url_of("postgres", port=proxy.port)
 
-    for answers in count():
-        proxy.revive(Fault(dies_after=answers))
-        with registry() as crawled:
-            with one_at_a_time():
-                cut = crawled.crawl(database.url_of("postgres", port=proxy.port))
-            was_cut, left = proxy.is_dead, len(crawled.datasets())
-            proxy.revive(Fault())
-            whole = crawled.crawl(database.url_of("postgres", port=proxy.port))
-            assert contents(crawled.catalogue) == expected, (answers, left)
-        assert cut.balance.is_balanced and whole.is_ok and cut.balance.gone == 0, answers
-        if not was_cut:
-            break
-        assert cut.state in (CrawlState.FAILED, CrawlState.PARTIAL), answers
-        assert any("source src: " in text for text in (cut.error, *(failure.reason for failure in cut.failures)))
-        seen.add(left)
+    seen = assert_each_cut_is_mended(registry, lambda crawled: crawled.crawl(url), proxy=proxy)
 
     assert seen == set(range(TABLES + 2))  # none of them, one, ... and the view
+
+
+def test_what_is_cut_has_edges_of_every_kind(database: Database) -> None:
+    """A foreign key between tables, and the columns of a view: what an undisturbed crawl finds."""
+    with registry() as undisturbed:
+        undisturbed.crawl(database.url_of("postgres"))
+
+        assert len(contents(undisturbed.catalogue)[1]) == 3
