@@ -93,10 +93,12 @@ def main(home: Path, env: Mapping[str, str], *, crawls: bool) -> None:
             (home / name).write_text(told, encoding="utf-8")
     if not (home / "policies").exists():
         shutil.copytree(HERE / "policies", home / "policies")
-    is_new = not (home / ".hms-dta").exists()
     manifests = list(write_manifests(home / "manifests", env))
-    for words in (["init"], *(["ingest", str(path)] for path in manifests)) if is_new else ():
-        hms(home, *words)
+    done = home / "manifests" / "ingested"  # touched last: who is interrupted begins again
+    if not done.exists():
+        for words in (["init"], *(["ingest", str(path)] for path in manifests)):
+            hms(home, *words)
+        done.touch()
     if "DEMO_HIVE" in env:
         from demo_hive import load_hive
 

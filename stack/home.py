@@ -18,7 +18,7 @@ from services.running import tail
 from stack import ROOT
 from stack.chosen import BUCKET, Chosen
 
-_KNOWN = "SELECT 1 FROM pg_database WHERE datname = 'catalogue'"
+_KNOWN = "SELECT datname FROM pg_database"
 
 
 class LoadFailed(Exception):
@@ -63,8 +63,10 @@ def _make_databases(chosen: Chosen) -> None:
         "POSTGRES_DB": "lake",
     }
     psql = ["psql", "--no-psqlrc", "--tuples-only", "--username=postgres", "--dbname=postgres"]
-    if not _run([*psql, f"--command={_KNOWN}"], server).strip():
+    known = _run([*psql, f"--command={_KNOWN}"], server).split()
+    if "lake" not in known:
         _run([*psql, "--command=CREATE DATABASE lake"], server)
+    if "catalogue" not in known:
         reading = {"CATALOGUE_PASSWORD": chosen.secrets["catalogue"]}
         _run([str(ROOT / "deploy" / "init-catalogue.sh")], {**server, **reading})
 

@@ -103,10 +103,11 @@ def _keeper(folder: Path) -> Iterator[subprocess.Popen[str]]:
         )  # fmt: skip
     try:
         yield keeper
-    except BaseException:
+    except BaseException as error:
         assert keeper.stdin is not None
         keeper.stdin.close()
-        print("stopping what was started ...", file=sys.stderr, flush=True)
+        if isinstance(error, KeyboardInterrupt):
+            print("stopping what was started ...", file=sys.stderr, flush=True)
         keeper.wait()
         raise
 

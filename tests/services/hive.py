@@ -91,7 +91,9 @@ def start_metastore(folder: Path, seaweed: SeaweedServer, *, port: int | None = 
     """
     home, port = installed(), port or free_port()
     if not (folder / "metastore_db").exists():
-        shutil.copytree(home / "metastore_db", folder / "metastore_db")
+        shutil.rmtree(folder / "metastore_db.new", ignore_errors=True)
+        shutil.copytree(home / "metastore_db", folder / "metastore_db.new")
+        (folder / "metastore_db.new").rename(folder / "metastore_db")
     write_site(folder, "core-site.xml", storage(seaweed.endpoint))
     settings = {
         "metastore.thrift.bind.host": "127.0.0.1",

@@ -192,17 +192,23 @@ def _as_account(folder: Path) -> list[str]:
 
 
 def _initialise(programs: Path, data: Path, folder: Path, prefix: list[str], password: str) -> None:
+    """Make the data, whole or not at all: who is interrupted may begin again."""
+    made = folder / f"{data.name}.new"
+    shutil.rmtree(made, ignore_errors=True)
     secret = folder / "password"
     secret.write_text(password)
     secret.chmod(0o644)
     options = ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres", f"--pwfile={secret}"]
-    done = subprocess.run(
-        [*prefix, str(programs / "initdb"), "-D", str(data), "--auth=scram-sha-256", *options],
-        capture_output=True, text=True, cwd=folder, timeout=120, check=False,
-    )  # fmt: skip
-    secret.unlink()
+    try:
+        done = subprocess.run(
+            [*prefix, str(programs / "initdb"), "-D", str(made), "--auth=scram-sha-256", *options],
+            capture_output=True, text=True, cwd=folder, timeout=120, check=False,
+        )  # fmt: skip
+    finally:
+        secret.unlink()
     if done.returncode != 0:
         raise ServiceFailed(f"initdb failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    made.rename(data)
 
 
 def _preloads(programs: Path) -> dict[str, str]:
