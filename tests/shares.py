@@ -15,18 +15,12 @@ if TYPE_CHECKING:
     from xdist.scheduler import Scheduling
 
 ASKS_HIVE = ("hive", "four_stores", "rights_taken", "same_data", "servers_killed")
-"""What the name of a file holds whose tests ask Hive's servers: who shares out knows no more than names."""
+"""What the name of a file holds whose tests ask Hive's servers: who shares out knows no more than names, and
+`test_shares` holds the names to what is in the files."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring forward the files with a slow test, whatever else shuffled them.
-
-    Raises:
-        UsageError: a file asks Hive, and its name does not say so.
-    """
-    astray = {item.path.name for item in items if _asks_hive(item) and share_of(item.nodeid) != "hive"}
-    if astray:
-        raise pytest.UsageError(f"{', '.join(sorted(astray))}: name what asks Hive so, or add it to shares.ASKS_HIVE")
+    """Bring forward the files with a slow test, whatever else shuffled them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (share_of(item.nodeid) != "hive", item.path not in slow))
 
@@ -43,10 +37,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
             return share_of(nodeid)
 
     return Shares(config, log)
-
-
-def _asks_hive(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and "hive_metastore" in item.fixturenames
 
 
 def share_of(nodeid: str) -> str:
