@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import strawberry
 from strawberry import relay
@@ -15,7 +15,7 @@ from hms_graphql.lineage import Lineage
 from hms_graphql.profiles import Profile
 from hms_graphql.sources import Source
 from hms_graphql.versions import SchemaStep, SchemaVersion
-from hms_graphql.words import DatasetKind, DatasetState, Direction, Long, PrivacyTier, StorageTier
+from hms_graphql.words import DatasetKind, DatasetState, Direction, Long, PrivacyTier, StorageTier, long
 from hms_registry.services.catalogue import View, lineage
 from hms_registry.services.history import Past
 from hms_registry.services.profiles import seen_profile
@@ -108,9 +108,9 @@ class Dataset(relay.Node):
         return Observation(
             location=dataset.location,
             format=dataset.format,
-            row_count=_long(observed.row_count),
+            row_count=long(observed.row_count),
             row_count_is_estimate=observed.is_estimate,
-            size_bytes=_long(observed.size_bytes),
+            size_bytes=long(observed.size_bytes),
             modified_at=observed.modified_at,
             findings=list(dataset.findings),
         )
@@ -118,9 +118,8 @@ class Dataset(relay.Node):
     @strawberry.field(description="What its store tells of its values; null where there is none that you may see.")
     async def profile(self, info: Info) -> Profile | None:
         dataset, asking = self.view.dataset, info.context
-        if not asking.sources[dataset.address.source].source.profile:
-            return None
-        seen = seen_profile(self.view, await asking.profiles.load(dataset.id))
+        source = asking.sources[dataset.address.source].source
+        seen = seen_profile(self.view, await asking.profiles.load(dataset.id), source=source)
         return None if seen is None else Profile.of(seen)
 
     @strawberry.field(description="The store that it lies in.")
@@ -162,12 +161,3 @@ class Dataset(relay.Node):
             principal=asking.principal,
             decisions=asking.decisions,
         )
-
-    @classmethod
-    def is_type_of(cls, value: Any, _info: Any) -> bool:
-        """Say whether an object of an interface is one of these."""
-        return isinstance(value, cls)
-
-
-def _long(value: int | None) -> Long | None:
-    return None if value is None else Long(value)

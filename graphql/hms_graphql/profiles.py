@@ -7,7 +7,7 @@ from typing import Self
 
 import strawberry
 
-from hms_graphql.words import Long, Method
+from hms_graphql.words import Long, Method, long
 from hms_registry.domain import profiles as domain
 
 
@@ -31,8 +31,8 @@ class ColumnProfile:
         """Make it of a column that the person may see unmasked."""
         return cls(
             path=str(column.path),
-            nulls=None if column.nulls is None else Long(column.nulls),
-            distinct=None if column.distinct is None else Long(column.distinct),
+            nulls=long(column.nulls),
+            distinct=long(column.distinct),
             minimum=column.minimum,
             maximum=column.maximum,
             top=[TopValue(value=each.value, share=each.share) for each in column.top],
@@ -53,7 +53,7 @@ class Profile:
         profile = kept.profile
         return cls(
             method=profile.method,
-            rows=None if profile.rows is None else Long(profile.rows),
+            rows=long(profile.rows),
             at=profile.measured_at or kept.at,
             note=profile.note,
             columns=[ColumnProfile.of(each) for each in profile.columns],

@@ -28,6 +28,7 @@ __all__ = [
     "Method",
     "PrivacyTier",
     "StorageTier",
+    "long",
 ]
 
 Long = NewType("Long", int)
@@ -35,6 +36,11 @@ Long = NewType("Long", int)
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Long: strawberry.scalar(name="Long", description="A whole number of up to 64 bits.", serialize=int, parse_value=int)
 }
+
+
+def long(value: int | None) -> Long | None:
+    """Return a count as GraphQL has it."""
+    return None if value is None else Long(value)
 
 
 @strawberry.enum(description="Towards what a dataset comes from, or towards what comes from it.")

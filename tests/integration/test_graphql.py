@@ -85,7 +85,8 @@ def test_a_dataset_is_what_the_command_line_shows(registry: Registry, who: str) 
                 continue
             view = get_view(name, uow=uow, principal=principal, decisions=decisions)
             facts = detail(view, status=uow.sources.get(found.address.source))
-            profile = profile_of(view, uow=uow)
+            source = uow.sources.get(found.address.source).source
+            profile = profile_of(view, source=source, uow=uow)
             steps = past_of(view, uow=uow, principal=principal, decisions=decisions).steps()
         told = answered["data"]["dataset"]
         same = {

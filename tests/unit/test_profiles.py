@@ -58,7 +58,8 @@ def seen(catalogue: Catalogue, policy: str = OPEN) -> list[str] | None:
     with catalogue.unit() as uow:
         classes = uow.bundles.classes()
         decisions = PolicyDecisions(bundle_of(policy), classes=lambda: classes)
-        found = profile_of(get_view("lake.locks.t", uow=uow, principal=ANA, decisions=decisions), uow=uow)
+        view = get_view("lake.locks.t", uow=uow, principal=ANA, decisions=decisions)
+        found = profile_of(view, source=replace(uow.sources.get("lake").source, profile=True), uow=uow)
     return None if found is None else [str(each.path) for each in found.profile.columns]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
@@ -86,7 +86,7 @@ def _profiles(request: ProfileRequest, files: _Files) -> Iterator[ColumnProfile]
         else:
             continue
         if column.name not in request.values_of:
-            found = replace(found, minimum=None, maximum=None, top=())
+            found = found.without_values()
         if found != ColumnProfile(path=column.path):
             yield found
 

@@ -52,7 +52,7 @@ class Figures:
         """Return them as a profile of what is registered, with values where they may be kept."""
         known = {column.path for column in request.columns}
         columns = [
-            each if each.path.name in request.values_of else replace(each, minimum=None, maximum=None, top=())
+            each if each.path.name in request.values_of else each.without_values()
             for each in self.columns
             if each.path in known
         ]

@@ -90,7 +90,7 @@ def show(
             status = uow.sources.get(view.dataset.address.source)
             past = past_of(view, uow=uow, principal=asker, decisions=decisions) if number is not None else None
             version = past.get(number) if past is not None and number is not None else None
-            profile = profile_of(view, uow=uow) if version is None and status.source.profile else None
+            profile = profile_of(view, source=status.source, uow=uow) if version is None else None
     if as_json:
         print_json(detail(view, status=status, version=version, profile=profile))
         return

@@ -60,6 +60,10 @@ class ColumnProfile:
         """True if something of it is a value of the data."""
         return self.minimum is not None or self.maximum is not None or bool(self.top)
 
+    def without_values(self) -> ColumnProfile:
+        """Return its counts alone."""
+        return ColumnProfile(path=self.path, nulls=self.nulls, distinct=self.distinct)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:

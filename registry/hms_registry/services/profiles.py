@@ -14,6 +14,7 @@ from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Mask
 from hms_registry.domain.labels import ColumnLabels
 from hms_registry.domain.profiles import MAX_COLUMNS, MAX_NOTE, MAX_TEXT, MAX_TOP, ColumnProfile, KeptProfile, Profile
+from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.services.catalogue import View
 
@@ -34,12 +35,8 @@ def to_keep(profile: Profile, dataset: Dataset) -> Profile:
     return replace(
         profile,
         note=profile.note[:MAX_NOTE],
-        columns=tuple(_bounded(each) if each.path.name in names else _bare(each) for each in columns),
+        columns=tuple(_bounded(each) if each.path.name in names else each.without_values() for each in columns),
     )
-
-
-def _bare(column: ColumnProfile) -> ColumnProfile:
-    return ColumnProfile(path=column.path, nulls=column.nulls, distinct=column.distinct)
 
 
 def _bounded(column: ColumnProfile) -> ColumnProfile:
@@ -52,17 +49,17 @@ def _short(text: str | None) -> str | None:
     return None if text is None or len(text) > MAX_TEXT else text
 
 
-def profile_of(view: View, *, uow: UnitOfWork) -> KeptProfile | None:
+def profile_of(view: View, *, source: Source, uow: UnitOfWork) -> KeptProfile | None:
     """Return the profile of a dataset as the person who has this view may see it; None if there is none for them."""
-    return seen_profile(view, uow.profiles.of([view.dataset.id]).get(view.dataset.id))
+    return seen_profile(view, uow.profiles.of([view.dataset.id]).get(view.dataset.id), source=source)
 
 
-def seen_profile(view: View, kept: KeptProfile | None) -> KeptProfile | None:
+def seen_profile(view: View, kept: KeptProfile | None, *, source: Source) -> KeptProfile | None:
     """Return what of a dataset's kept profile the person who has this view may see.
 
-    A row filter hides all of it, a mask all of its column.
+    A row filter hides all of it, a mask all of its column. A source that wants profiles no more tells of none.
     """
-    if kept is None or not view.shows_values:
+    if kept is None or not source.profile or not view.shows_values:
         return None
     dataset = view.dataset
     if (kept.stamp, kept.version) != (dataset.stamp, dataset.version):
