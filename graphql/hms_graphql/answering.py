@@ -41,10 +41,12 @@ class Answered:
 
     Attributes:
         is_refused: the document was not executed.
+        is_personal: it tells something of who asked, and is for nobody else, whatever their rights.
     """
 
     body: dict[str, object]
     is_refused: bool
+    is_personal: bool
 
 
 def answer(question: Question, *, catalogue: Catalogue, decisions: Decisions, principal: Principal) -> Answered:
@@ -54,12 +56,12 @@ def answer(question: Question, *, catalogue: Catalogue, decisions: Decisions, pr
         CatalogueUnavailable: there is no snapshot to be had.
     """
     with catalogue.unit() as uow:
-        asking = Asking(uow=uow, principal=principal, decisions=decisions)
+        asking = Asking(uow=uow, asker=principal, decisions=decisions)
         result = asyncio.run(_execute(question, asking))
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
         body["errors"] = [_told(error) for error in result.errors]
-    return Answered(body=body, is_refused="data" not in body)
+    return Answered(body=body, is_refused="data" not in body, is_personal=asking.is_personal)
 
 
 async def _execute(question: Question, asking: Asking) -> ExecutionResult:

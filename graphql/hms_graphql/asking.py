@@ -22,19 +22,35 @@ class Asking:
     """The context of one document. Its statements do not grow with the page that is asked for.
 
     Everything happens on one thread: the unit of work is not shared.
+
+    Attributes:
+        asker: who asks, with all that is known of them. A field that tells something of it is for them alone: it reads
+            `person` instead.
+        principal: the same as far as the policy can read it. What is made of it is the same for everybody with the same
+            rights, so one answer may be kept for all of them.
+        is_personal: something of the asker was told.
     """
 
     uow: UnitOfWork
-    principal: Principal
+    asker: Principal
     decisions: Decisions
+    principal: Principal = field(init=False)
+    is_personal: bool = field(init=False, default=False)
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.principal = self.decisions.seen(self.asker)
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
         self.profiles = DataLoader(load_fn=self._profiles)
+
+    @property
+    def person(self) -> Principal:
+        """Who asks, with all that is known of them: the answer is theirs alone from now on."""
+        self.is_personal = True
+        return self.asker
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:

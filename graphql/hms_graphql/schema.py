@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import Final
 
 import strawberry
@@ -36,7 +38,7 @@ class Query:
 
     @strawberry.field(description="Who you are, as policies see you.")
     def me(self, info: Info) -> Me:
-        principal = info.context.principal
+        principal = info.context.person
         return Me(
             subject=principal.subject,
             groups=sorted(principal.groups),
@@ -86,3 +88,9 @@ SCHEMA: Final = _Schema(
     extensions=[*LIMITS, ParserCache, ValidationCache],
 )
 """Documents are parsed and checked once; both memories are bounded."""
+
+
+@lru_cache(1)
+def schema_digest() -> str:
+    """Return what tells this schema from every other."""
+    return hashlib.sha256(SCHEMA.as_str().encode()).hexdigest()[:16]

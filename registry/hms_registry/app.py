@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from hms_registry import __version__
 from hms_registry.http import events, graphql, health, query
 from hms_registry.http.gate import Gate
+from hms_registry.http.keeping import Keeping
 from hms_registry.http.listeners import Listeners
 from hms_registry.http.problems import RESPONSES, tell_problems
 
@@ -42,6 +43,7 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
     app.state.stopping = asyncio.Event()
     app.state.listeners = Listeners()
     app.state.background = background or nullcontext()
+    app.add_middleware(Keeping, registry=registry)
     app.add_middleware(Gate)
     tell_problems(app)
     for routes in (health, query, graphql, events):

@@ -18,10 +18,12 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
     from hms_policies import PolicyDecisions
+    from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
-    from hms_registry.ports.catalogue import Catalogue, Classes
+    from hms_registry.ports.catalogue import Catalogue, Classes, Moment
     from hms_registry.services.adapters import AdapterFactory
+    from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.tokens import StaticTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
@@ -111,6 +113,15 @@ class Registry:
         self._decisions = PolicyDecisions(bundle, classes=self._classes)
         return self._decisions
 
+    @property
+    def decisions_in_memory(self) -> PolicyDecisions | None:
+        """The decisions of the bundle that was last in force when somebody asked."""
+        return self._decisions
+
+    def is_deciding(self, moment: Moment) -> bool:
+        """Say whether these are the decisions of a moment."""
+        return self._decisions is not None and self._decisions.epoch == moment.policy_epoch
+
     def _classes(self) -> Classes:
         """The interned labels, read again only when the catalogue's epoch has moved."""
         with self.catalogue.unit() as uow:
@@ -156,6 +167,26 @@ class Registry:
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
         )
+
+    @cached_property
+    def caches(self) -> Caches:
+        """Where answers are kept.
+
+        Raises:
+            SettingsInvalid, NotInstalled
+        """
+        from hms_registry.caches import open_caches
+        from hms_registry.services.cache_settings import CacheSettings, cache_settings
+
+        stated = cache_settings(self.home, self.environ) if self.home else CacheSettings()
+        return open_caches(url=stated.url, most_bytes=stated.most_bytes)
+
+    @cached_property
+    def audit_trail(self) -> AuditTrail:
+        """Writes the lines of the audit that may wait a moment."""
+        from hms_registry.services.audit_trail import AuditTrail
+
+        return AuditTrail(self.catalogue)
 
     @cached_property
     def webhooks(self) -> list[Webhook]:
@@ -214,9 +245,29 @@ class Registry:
             )
             uow.commit()
 
+    def note(self, *, principal: Principal, action: str, detail: Mapping[str, str], epoch: int) -> None:
+        """Write one line of the audit, of something that was allowed, together with others in a moment.
+
+        Raises:
+            CatalogueUnavailable: too many lines wait to be written.
+        """
+        from hms_registry.ports.catalogue import AuditEntry
+
+        self.audit_trail.add(
+            AuditEntry(
+                at=now(),
+                subject=principal.subject,
+                auth_method=principal.auth_method,
+                action=action,
+                outcome="allowed",
+                epoch=epoch,
+                detail=detail,
+            )
+        )
+
     def close(self) -> None:
         """Let go of everything that was opened. Idempotent."""
-        for name in ("sql", "catalogue"):
+        for name in ("sql", "audit_trail", "caches", "catalogue"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:
                 opened.close()
