@@ -126,14 +126,11 @@ class Keeping:
             flight.answer = shared
             self._registry.caches.near.put(asked.key, shared)
         finally:
-            self._land(asked.key, flight)
+            # Not before the answer is in memory: between the two, one more would be executed.
+            del self._flights[asked.key]
+            flight.landed.set()
         self._registry.caches.counts.shared_hits += 1
         await self._tell_kept(shared, asked)
-
-    def _land(self, key: bytes, flight: _Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        flight.landed.set()
 
     async def _execute(self, asked: _Asked, flight: _Flight) -> None:
         """Have the route answer, and keep what it offers, if nothing was written since the question came."""
@@ -149,7 +146,7 @@ class Keeping:
         is_for_key = asked.question.is_personal or not made.is_personal
         if is_for_key:
             flight.answer = answer
-            self._land(asked.key, flight)
+            flight.landed.set()
         is_kept = is_for_key and await self._is_still(asked.who)
         if is_kept:
             caches.near.put(asked.key, answer)
