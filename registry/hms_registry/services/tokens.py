@@ -1,8 +1,8 @@
 """Bearer tokens of the registry's own: random, kept in the catalogue as a hash alone, with an end, and revocable.
 
-A token says who, and may say what for; what they may do is the policy's, looked up when they ask. Each request reads the
-moment that the catalogue is at, and what is remembered of a token counts for that moment alone: revoking a token and
-publishing a policy make another, so a process learns of either by its next request, with nobody telling it.
+A token says who, and may say what for; what they may do is the policy's, looked up when they ask. Each request reads
+the moment that the catalogue is at, and what is remembered of a token counts for that moment alone: revoking a token
+and publishing a policy make another, so a process learns of either by its next request, with nobody telling it.
 """
 
 from __future__ import annotations
