@@ -168,8 +168,8 @@ def _heading(path: tuple[str, ...], command: TyperCommand) -> str:
     whole = " ".join([*path, *filter(None, map(usage, command.params))])
     if len(whole) <= _HEADING:
         return whole
-    arguments = [usage(param) for param in command.params if not _is_option(param)]
-    return " ".join([*path, *filter(None, arguments), "[OPTIONS]"])
+    kept = [param for param in command.params if not _is_option(param) or _EVERYWHERE.intersection(param.opts)]
+    return " ".join([*path, *filter(None, map(usage, kept)), "[OPTIONS]"])
 
 
 def walk(command: TyperCommand, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
