@@ -116,9 +116,9 @@ def test_a_tier_that_there_is_not_is_refused() -> None:
     """By name, with those that there are."""
     with pytest.raises(SettingsInvalid) as refused:
         filter_of(privacy_tiers=["secret"])
-    assert str(refused.value) == "'secret' is no privacy tier"
-    assert refused.value.hint == "there are PUBLIC, PII-SAFE, RESTRICTED"
+    assert str(refused.value) == "'secret' is not a privacy tier"
+    assert refused.value.hint == "use PUBLIC, PII-SAFE or RESTRICTED"
     with pytest.raises(SettingsInvalid) as refused:
         filter_of(storage_tiers=["lukewarm"])
-    assert str(refused.value) == "'lukewarm' is no storage tier"
-    assert refused.value.hint == "there are hot, warm, cold"
+    assert str(refused.value) == "'lukewarm' is not a storage tier"
+    assert refused.value.hint == "use hot, warm or cold"

@@ -85,26 +85,17 @@ def filter_of(
         sources=frozenset(sources),
         agencies=frozenset(agencies),
         owners=frozenset(owners),
-        privacy_tiers=frozenset(map(_privacy_tier, privacy_tiers)),
+        privacy_tiers=frozenset(map(PrivacyTier.parse, privacy_tiers)),
         storage_tiers=frozenset(map(_storage_tier, storage_tiers)),
         tags=frozenset(tags),
     )
-
-
-def _privacy_tier(text: str) -> PrivacyTier:
-    try:
-        return PrivacyTier.parse(text)
-    except ValueError as exc:
-        raise SettingsInvalid(
-            f"{text!r} is no privacy tier", hint=f"there are {', '.join(map(str, PrivacyTier))}"
-        ) from exc
 
 
 def _storage_tier(text: str) -> StorageTier:
     try:
         return StorageTier(text.lower())
     except ValueError as exc:
-        raise SettingsInvalid(f"{text!r} is no storage tier", hint=f"there are {', '.join(StorageTier)}") from exc
+        raise SettingsInvalid(f"{text!r} is not a storage tier", hint="use hot, warm or cold") from exc
 
 
 def found_fact(found: Found) -> dict[str, object]:
