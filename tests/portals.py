@@ -73,9 +73,9 @@ class Portal:
     def token(self, who: str) -> str:
         """Make a token, once for each."""
         if who not in self.tokens:
-            self.tokens[who], _ = create_token(
-                self.registry.tokens.path, subject=who, lasts=timedelta(hours=1), now=now()
-            )
+            registry = self.registry
+            made = create_token(catalogue=registry.catalogue, subject=who, lasts=timedelta(hours=1), now=now())
+            self.tokens[who] = made[0]
         return self.tokens[who]
 
     async def ask(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Literal, Self
 
 from hms_registry.errors import PolicyNotPublished, SettingsInvalid
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hms_registry.ports.catalogue import Catalogue, Classes, Moment
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.audit_trail import AuditTrail
-    from hms_registry.services.tokens import StaticTokens
+    from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
 
@@ -50,6 +50,7 @@ class Registry:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     _decisions: PolicyDecisions | None = None
     _interned: tuple[int, Classes] | None = None
+    _loading: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -103,15 +104,20 @@ class Registry:
         """
         from hms_policies import PolicyDecisions
 
-        with self.catalogue.unit() as uow:
-            epoch = uow.bundles.epoch()
-            if self._decisions is not None and self._decisions.epoch == epoch:
-                return self._decisions
-            bundle = uow.bundles.current()
-        if bundle is None:
-            raise PolicyNotPublished("no policy is published, so everything is denied", hint="hms-dta policy publish")
-        self._decisions = PolicyDecisions(bundle, classes=self._classes)
-        return self._decisions
+        if self.is_deciding(self.catalogue.moment()) and self._decisions is not None:
+            return self._decisions
+        with self._loading:  # one loads, and what was loaded never gives way to something older
+            with self.catalogue.unit() as uow:
+                epoch = uow.bundles.epoch()
+                if self._decisions is not None and self._decisions.epoch == epoch:
+                    return self._decisions
+                bundle = uow.bundles.current()
+            if bundle is None:
+                raise PolicyNotPublished(
+                    "no policy is published, so everything is denied", hint="hms-dta policy publish"
+                )
+            self._decisions = PolicyDecisions(bundle, classes=self._classes)
+            return self._decisions
 
     @property
     def decisions_in_memory(self) -> PolicyDecisions | None:
@@ -130,8 +136,11 @@ class Registry:
                 self._interned = (epoch, uow.bundles.classes())
             return self._interned[1]
 
-    def principal(self, who: str, *, auth_method: str = "local") -> Principal:
+    def principal(self, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
         """Who somebody is under the policy in force.
+
+        Args:
+            purpose: what they ask for, where that is said; else what roles.yml states of them.
 
         Raises:
             AuthenticationFailed: the policy knows no such person or role.
@@ -139,15 +148,21 @@ class Registry:
         """
         from hms_policies import resolve_principal
 
-        return resolve_principal(self.decisions().bundle, who, auth_method=auth_method)
+        return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
 
     @cached_property
-    def tokens(self) -> StaticTokens:
-        """The bearer tokens that callers over HTTP present."""
-        from hms_registry.services.tokens import StaticTokens
+    def tokens(self) -> CatalogueTokens:
+        """The bearer tokens that callers over HTTP present; those of an earlier release are taken in first."""
+        from hms_registry.services.token_file import take_in
+        from hms_registry.services.tokens import CatalogueTokens
 
-        path = (self.home or Path()) / ".hms-dta" / "tokens.json"
-        return StaticTokens(path=path, principal_of=lambda who: self.principal(who, auth_method="token"), clock=now)
+        if self.home is not None:
+            take_in(self.home / ".hms-dta" / "tokens.json", catalogue=self.catalogue, now=now())
+        return CatalogueTokens(
+            catalogue=self.catalogue,
+            principal_of=lambda who, purpose: self.principal(who, auth_method="token", purpose=purpose),
+            clock=now,
+        )
 
     @cached_property
     def sql(self) -> SqlService:

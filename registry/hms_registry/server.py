@@ -70,7 +70,8 @@ def run(
             f"{host} is reachable from other machines",
             hint="this release serves loopback only: --host 127.0.0.1, or in a container --behind-loopback",
         )
-    _ = registry.webhooks, registry.caches  # a mistake in them is told before anything listens
+    # A mistake in them is told before anything listens.
+    _ = registry.webhooks, registry.caches, registry.tokens
     registry.sql.start_children()
     _Server(registry, host=host, port=port, crawl_every=crawl_every).run()
 

@@ -1,4 +1,4 @@
-"""A real Redis behind the memory: shared, killed, flushed, slow, and written into by strangers. It is never believed."""
+"""A real Redis behind the memory: shared, killed, flushed, slow, written into by strangers, and never believed."""
 
 from __future__ import annotations
 
