@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
-from hms_registry.http import events, graphql, health, query
+from hms_registry.http import catalogue, events, graphql, health, ingesting, query
 from hms_registry.http.gate import Gate
 from hms_registry.http.listeners import Listeners
 from hms_registry.http.problems import RESPONSES, tell_problems
@@ -44,7 +44,7 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
     app.state.background = background or nullcontext()
     app.add_middleware(Gate)
     tell_problems(app)
-    for routes in (health, query, graphql, events):
+    for routes in (health, catalogue, ingesting, query, graphql, events):
         app.include_router(routes.router)
     return app
 

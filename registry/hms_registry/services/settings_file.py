@@ -1,8 +1,11 @@
-"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, and its webhooks.
+"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who
+may register over HTTP, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
       password_file: /run/secrets/catalogue                          # in place of the reference
+    ingest:
+      roles: [steward]                                               # may register over HTTP; by default nobody may
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
 `webhooks` is told in `services.webhooks`.
@@ -54,8 +57,22 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "webhooks"))
+    top.only(("catalogue", "ingest", "webhooks"))
     return top
+
+
+def ingest_roles(home: Path) -> frozenset[str]:
+    """Return the roles that may register datasets over HTTP; without a word on it, none.
+
+    Raises:
+        SettingsInvalid
+    """
+    top = read_settings(home)
+    fields = None if top is None else top.fields("ingest", hint="e.g. ingest: {roles: [steward]}")
+    if fields is None:
+        return frozenset()
+    fields.only(("roles",))
+    return frozenset(fields.texts("roles", hint="write role names, e.g. roles: [steward]") or ())
 
 
 def _stated(home: Path) -> Fields | None:
