@@ -15,6 +15,11 @@ from command import hms
 from hms_registry.services.tokens import create_token
 from serving import ANALYST, NUMBERS, SMALL, STEWARD, Server, make_shop, serving
 
+ROUTES = {
+    "/health", "/ready", "/metrics", "/graphql", "/dta/query", "/dta/events", "/dta/datasets", "/dta/datasets/{name}",
+    "/dta/datasets/{name}/history", "/dta/search", "/dta/lineage/{name}", "/dta/sources", "/dta/ingest",
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
