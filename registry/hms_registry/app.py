@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
@@ -25,6 +26,11 @@ from hms_registry.http.tracing import Tracing, tracing_of
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
+
+# FastAPI's own spans hold paths and queries: names of datasets, and words that somebody looked for. Ours: http.tracing.
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+}  # fmt: skip
 
 
 def make_app(
@@ -45,6 +51,7 @@ def make_app(
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses=RESPONSES,
         lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()
