@@ -31,8 +31,9 @@ class Caller:
         if not who:
             return {}
         if who not in self._tokens:
-            path = self.registry.tokens.path
-            self._tokens[who], _ = create_token(path, subject=who, lasts=timedelta(hours=1), now=now())
+            self._tokens[who], _ = create_token(
+                catalogue=self.registry.catalogue, subject=who, lasts=timedelta(hours=1), now=now()
+            )
         return {"Authorization": f"Bearer {self._tokens[who]}"}
 
     def send(

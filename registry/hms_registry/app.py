@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
@@ -26,11 +25,6 @@ from hms_registry.http.tracing import Tracing, tracing_of
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
-
-# FastAPI's own spans hold paths and queries: names of datasets, and words that somebody looked for. Ours: http.tracing.
-_NO_TELEMETRY: Final[TelemetryConfig] = {
-    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
-}  # fmt: skip
 
 
 def make_app(
@@ -51,7 +45,14 @@ def make_app(
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses=RESPONSES,
         lifespan=_lifespan,
-        telemetry=_NO_TELEMETRY,
+        # Its own spans hold paths and queries: names of datasets, and words that somebody looked for.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from demo_home import make_demo_home
 from hms_registry.bootstrap import Registry
 from hms_registry.domain.names import Address
+from hms_registry.domain.search import FacetName
 from hms_registry.http.cursors import cursor_after, cursor_at
-from hms_registry.services.catalogue import get_view, lineage, search, visible_sources
+from hms_registry.services.catalogue import get_view, lineage, visible_sources
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
-from hms_registry.services.views import detail, source_fact, summary
+from hms_registry.services.search import filter_of, found_fact, search
+from hms_registry.services.views import detail, source_fact
 from rest_client import Caller, calling
 from statements import statements
 
@@ -113,17 +116,19 @@ def test_the_statements_of_a_page_do_not_grow_with_it(registry: Registry, caller
 @pytest.mark.parametrize("who", PEOPLE)
 def test_a_search_is_that_of_the_command_line(registry: Registry, caller: Caller, who: str) -> None:
     """Hits, where they matched and the total; page by page they are the same."""
-    for words in ("flu", "tonnage", "synthetic", "%", ""):
+    asks = [("flu", {}), ("tonnage", {"tag": ["shipping"]}), ("synthetic", {"tier": ["RESTRICTED"]}), ("", {})]
+    for words, narrow in asks:
+        narrowed = filter_of(tags=narrow.get("tag", ()), privacy_tiers=narrow.get("tier", ()))
         with registry.catalogue.unit() as uow:
             asked = {"uow": uow, "principal": registry.principal(who), "decisions": registry.decisions()}
-            found = search(words, limit=100, **asked)
-        hits = [{**summary(v), "matched": list(m)} for v, m in zip(found.views, found.matched, strict=True)]
+            found = search(words, limit=100, narrowed=narrowed, facets=tuple(FacetName), **asked)
+        expected = found_fact(found)
         seen, cursor = [], ""
         while cursor is not None:
-            page = caller.json("/dta/search", who=who, words=words, limit=2, cursor=cursor)
-            assert page["total"] == found.total
+            page = caller.json("/dta/search", who=who, words=words, limit=2, cursor=cursor, facets=True, **narrow)
+            assert (page["total"], page.get("facets")) == (found.total, expected.get("facets"))
             seen, cursor = seen + page["datasets"], page["next"]
-        assert seen == printed(hits)
+        assert seen == printed(expected["datasets"])
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -241,6 +246,13 @@ def test_no_cache_between_may_keep_an_answer(caller: Caller) -> None:
     answer = caller.get("/dta/sources", who=ANALYST)
 
     assert (answer.headers["cache-control"], answer.headers["vary"]) == ("private, no-cache", "Authorization")
+
+
+def test_the_page_on_http_tells_every_route(caller: Caller) -> None:
+    """A route that nobody is told of is one that nobody looks after."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text(encoding="utf-8")
+
+    assert [path for path in caller.json("/openapi.json", who="")["paths"] if f"{path}`" not in page] == []
 
 
 def test_the_description_names_every_route_and_its_answer(caller: Caller) -> None:

@@ -49,11 +49,27 @@ class Listed(Body):
     next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
 
 
+class FacetValue(Body):
+    """How many of what was found have one value."""
+
+    value: str
+    count: int
+
+
+class Facet(Body):
+    """How what was found is spread over one thing; `more` values are not told."""
+
+    values: list[FacetValue]
+    more: int
+
+
 class SearchPage(Body):
     """A page of what was found, best first."""
 
-    total: Annotated[int, Field(description="How many datasets you may find with these words.")]
+    total: Annotated[int, Field(description="How many datasets you may find so, on other pages too.")]
+    total_is_exact: Annotated[bool, Field(description="If not, there are more than `total`.")]
     datasets: list[Found]
+    facets: dict[str, Facet] = Field(default_factory=dict)
     next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from hms_registry.domain.search import FacetName, Filter
 from hms_registry.http import bodies
 from hms_registry.http.callers import Caller
 from hms_registry.http.cursors import MAX_CURSOR, address_before, cursor_after, cursor_at, offset_of
 from hms_registry.http.reading import kept_by_nobody, reading
-from hms_registry.services.catalogue import lineage, list_views, search, split_version, visible_sources
+from hms_registry.services.catalogue import lineage, list_views, split_version, visible_sources
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
+from hms_registry.services.search import filter_of, found_fact, search
 from hms_registry.services.views import detail, source_fact, summary
 
 
@@ -33,7 +36,41 @@ router = APIRouter(tags=["catalogue"], dependencies=[Depends(kept_by_nobody)])
 
 Name = Annotated[str, Path(description="source.schema.table, an odd part in double quotes; or its name in SQL.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Datasets of one page.")]
-CursorText = Annotated[str, Query(alias="cursor", max_length=MAX_CURSOR, description="`next` of the page before.")]
+CursorText = Annotated[str, Query(max_length=MAX_CURSOR, description="`next` of the page before.")]
+Word = Annotated[str, StringConstraints(max_length=200)]
+Several = Annotated[list[Word], Field(max_length=20, description="May be given more than once: any of them.")]
+
+
+class Wanted(BaseModel):
+    """What a search asks for, under the names that the command line has for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: Annotated[str, Field(max_length=2_000, description="Of names, columns, tags and descriptions.")] = ""
+    source: Several = []
+    agency: Several = []
+    owner: Several = []
+    tier: Several = []
+    storage: Several = []
+    tag: Several = []
+    facets: Annotated[bool, Field(description="Count what was found by source, owner, tag and so on.")] = False
+    limit: Limit = 20
+    cursor: CursorText = ""
+
+    def narrowed(self) -> Filter:
+        """Return what it is narrowed to.
+
+        Raises:
+            SettingsInvalid: there is no such tier.
+        """
+        return filter_of(
+            sources=self.source,
+            agencies=self.agency,
+            owners=self.owner,
+            privacy_tiers=self.tier,
+            storage_tiers=self.storage,
+            tags=self.tag,
+        )
 
 
 @router.get("/dta/datasets", response_model=bodies.Listed)
@@ -84,26 +121,25 @@ def dataset(request: Request, principal: Caller, name: Name) -> dict[str, object
         return detail(view, status=status, version=version)
 
 
-@router.get("/dta/search", response_model=bodies.SearchPage)
-def find(
-    request: Request,
-    principal: Caller,
-    words: Annotated[str, Query(max_length=2_000, description="Of names, columns, tags and descriptions.")],
-    limit: Limit = 20,
-    cursor: CursorText = "",
-) -> dict[str, object]:
-    """Find datasets that you may find, best first."""
-    offset = offset_of(cursor) if cursor else 0
+@router.get("/dta/search", response_model=bodies.SearchPage, response_model_exclude_unset=True)
+def find(request: Request, principal: Caller, wanted: Annotated[Wanted, Query()]) -> dict[str, object]:
+    """Find datasets that you may find, by words, by what they are, or both; best first."""
+    offset = offset_of(wanted.cursor) if wanted.cursor else 0
     with reading(request, principal, "search") as asked:
-        found = search(words, uow=asked.uow, principal=principal, decisions=asked.decisions, limit=limit, offset=offset)
+        found = search(
+            wanted.words,
+            uow=asked.uow,
+            principal=principal,
+            decisions=asked.decisions,
+            limit=wanted.limit,
+            offset=offset,
+            narrowed=wanted.narrowed(),
+            facets=tuple(FacetName) if wanted.facets else (),
+        )
         asked.entry.update(total=str(found.total), shown=str(len(found.views)))
-    hits = zip(found.views, found.matched, strict=True)
     end = offset + len(found.views)
-    return {
-        "total": found.total,
-        "datasets": [{**summary(view), "matched": list(matched)} for view, matched in hits],
-        "next": cursor_at(end) if found.views and end < found.total else None,
-    }
+    has_more = bool(found.views) and (end < found.total or not found.total_is_exact)
+    return {**found_fact(found), "next": cursor_at(end) if has_more else None}
 
 
 @router.get("/dta/lineage/{name:dataset}", response_model=bodies.Lineage)

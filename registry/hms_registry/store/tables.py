@@ -35,6 +35,7 @@ epoch = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", Integer, nullable=False),
+    Column("mark", Text, nullable=False, server_default=""),  # another with each commit that a reader can tell of
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -268,4 +269,18 @@ deliveries = Table(
     Column("lease", Integer, nullable=False),
     Column("lease_until", Text, nullable=False),
     Column("holder", Text),  # the process that delivers, as `holders` names it
+)
+
+bearer_tokens = Table(
+    "bearer_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of the token, which is not kept
+    Column("subject", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("made_by", Text, nullable=False),  # the login that made it
+    Column("made_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("revoked_at", Text),
 )
