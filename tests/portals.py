@@ -111,7 +111,7 @@ class Portal:
 
         await self.app(scope, receive, send)
         begun, *rest = told
-        found = {name.decode(): value.decode() for name, value in begun["headers"]}
+        found = {name.decode(): value.decode() for name, value in begun["headers"] if name != b"x-request-id"}
         return Answer(begun["status"], found, b"".join(each.get("body", b"") for each in rest))
 
     def publish(self, policy: str, *, roles: str = ROLES) -> None:

@@ -1,7 +1,7 @@
-"""Kept answers while a policy is published and datasets change: nobody is told of what was before a change that is done.
+"""Kept answers while policies are published and datasets change: nobody is told what was before a change that is done.
 
-Each change says in its answers which one it was, so an answer is held to the changes that had returned when its question
-was asked. HMS_DTA_CHECKS says how many answers are checked; the nightly run checks a hundred thousand.
+Each change says in its answers which one it was, so an answer is held to the changes that had returned when it was
+asked for. HMS_DTA_CHECKS says how many answers are checked; the nightly run checks a hundred thousand.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ def hammered(served: Portal, *, change: Callable[[int], None], told: Callable[[d
     Args:
         told: which change an answer comes from.
     """
-    begun, done, wrong, answered = [0], [0], [], threading.Semaphore(0)
+    begun, done, wrong, answered, over = [0], [0], [], threading.Semaphore(0), threading.Event()
 
     def changing() -> None:
         for number in range(1, CHANGES + 1):
             for _ in range(checks // (CHANGES + 1)):
                 answered.acquire()
+            if over.is_set():
+                return
             begun[0] = number
             change(number)
             done[0] = number
@@ -68,8 +70,12 @@ def hammered(served: Portal, *, change: Callable[[int], None], told: Callable[[d
 
     writer = threading.Thread(target=changing)
     writer.start()
-    running(work)
-    writer.join()
+    try:
+        running(work)
+    finally:
+        over.set()
+        answered.release(checks)
+        writer.join()
     assert done[0] == CHANGES
     return wrong
 

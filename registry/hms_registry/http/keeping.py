@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 _FAR_S: Final = 0.2
 """How long all of a question to the shared cache may take, however its bytes drip."""
 _FAR_THREADS: Final = 4
+
+
+class _Route(NamedTuple):
+    """The route that would have answered, for who counts requests by their routes."""
+
+    path_format: str
+
+
+_ROUTE: Final = _Route("/graphql")
 
 
 @dataclass(slots=True)
@@ -186,6 +195,7 @@ class Keeping:
         except HmsError:  # no line, no answer: the route says so
             await self._app(asked.scope, asked.receive, asked.send)
             return
+        asked.scope["route"] = _ROUTE
         self._registry.caches.counts.bytes += await self._tell(kept, asked)
 
     async def _tell(self, answer: KeptAnswer, asked: _Asked) -> int:
@@ -230,7 +240,12 @@ class _Held:
 
 def _is_asking(scope: Scope) -> bool:
     """Whether this is a document as GraphQL has it over HTTP; what else a client may have meant is for the route."""
-    if scope["type"] != "http" or scope["path"] != "/graphql" or scope["method"] != "POST" or scope["query_string"]:
+    if (
+        scope["type"] != "http"
+        or scope["path"] != _ROUTE.path_format
+        or scope["method"] != "POST"
+        or scope["query_string"]
+    ):
         return False
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
     return len(kinds) == 1 and kinds[0].partition(b";")[0].strip().lower() == b"application/json"
