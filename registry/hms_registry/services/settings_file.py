@@ -1,11 +1,12 @@
-"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, and its webhooks.
+"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who vouches for its
+callers, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
       password_file: /run/secrets/catalogue                          # in place of the reference
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
-`webhooks` is told in `services.webhooks`.
+`webhooks` is told in `services.webhooks`, and under `identity` in `services.identity_settings`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "webhooks"))
+    top.only(("catalogue", "identity", "webhooks"))
     return top
 
 
