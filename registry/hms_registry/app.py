@@ -1,4 +1,4 @@
-"""The registry over HTTP, on loopback: each route over one service, and what stands before and behind all of them.
+"""The registry over HTTP: each route over one service, and what stands before and behind all of them.
 
 Each query runs in a child process of its own. A caller is who their bearer token says; every header that claims
 another identity is ignored. Host and Origin are checked, so that a web page cannot reach a registry on its reader's own
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
 
 
-def make_app(registry: Registry, *, background: AbstractContextManager[object] | None = None) -> FastAPI:
+def make_app(
+    registry: Registry,
+    *,
+    names: frozenset[str] = frozenset(),
+    background: AbstractContextManager[object] | None = None,
+) -> FastAPI:
     """Make the ASGI app over a registry.
 
     Args:
+        names: hosts that it is called by, besides those of loopback.
         background: entered when the app starts, and left when it stops.
     """
     app = FastAPI(
@@ -42,7 +48,7 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
     app.state.stopping = asyncio.Event()
     app.state.listeners = Listeners()
     app.state.background = background or nullcontext()
-    app.add_middleware(Gate)
+    app.add_middleware(Gate, names=names)
     tell_problems(app)
     for routes in (health, query, graphql, events):
         app.include_router(routes.router)

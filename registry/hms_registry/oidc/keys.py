@@ -2,7 +2,7 @@
 
 A token names a key that is not kept: they may have been rotated, so they are fetched anew, once in `RETRY_S` whoever
 asks how often. A provider that does not answer costs nobody but who waits for an unknown key, and what was kept counts
-for `KEPT_S`: as long as a token usually lasts, since nobody gets a new one meanwhile. Then nothing is believed any more.
+for `KEPT_S`: as long as a token usually lasts, since nobody gets a new one meanwhile. Then nothing is believed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.util import base64_to_int
 
 from hms_registry.errors import IssuerUnreachable
 
@@ -140,9 +141,9 @@ def _imported(entry: Mapping[str, object]) -> SigningKey | None:
     # Nothing but the public part: a provider that publishes a private key is not helped by our keeping it.
     public = {name: value for name in _PUBLIC[kind] if isinstance(value := entry.get(name), str)}
     try:
-        key = _KINDS[kind].import_key({"kty": kind, **public})
-        if isinstance(key, RSAKey) and key.public_key.key_size not in _RSA_BITS:
+        if kind == "RSA" and base64_to_int(public["n"]).bit_length() not in _RSA_BITS:
             return None
+        key = _KINDS[kind].import_key({"kty": kind, **public})
     except (JoseError, ValueError, TypeError, KeyError):
         return None
     return SigningKey(key, algorithm)
