@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hms_registry.app import make_app
 from hms_registry.errors import SettingsInvalid
+from hms_registry.logs import LogStyle, logging_config
 from hms_registry.schedule import Background
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ class _Server(uvicorn.Server):
     """A server that lets running queries go on for a moment when it is stopped, and then ends them."""
 
     def __init__(
-        self, registry: Registry, *, host: str, port: int, names: frozenset[str], crawl_every: timedelta | None
+        self,
+        registry: Registry,
+        *,
+        host: str,
+        port: int,
+        names: frozenset[str],
+        crawl_every: timedelta | None,
+        log_style: LogStyle,
     ) -> None:
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
@@ -39,9 +47,10 @@ class _Server(uvicorn.Server):
                 app,
                 host=host,
                 port=port,
-                log_level="info",
+                log_config=logging_config(log_style),
+                access_log=False,  # one line a request is ours, and tells no path
+                proxy_headers=False,  # who calls is who connects
                 server_header=False,
-                proxy_headers=False,  # what a caller claims of where they come from is not believed
                 timeout_graceful_shutdown=wait,
             )
         )
@@ -65,6 +74,7 @@ def run(
     public_names: Sequence[str] = (),
     is_behind_loopback: bool = False,
     crawl_every: timedelta | None = None,
+    log_style: LogStyle = "json",
 ) -> None:
     """Serve until interrupted, and tell the webhooks meanwhile.
 
@@ -96,7 +106,7 @@ def run(
     if provider is not None:
         provider.start()
     registry.sql.start_children()
-    _Server(registry, host=host, port=port, names=names, crawl_every=crawl_every).run()
+    _Server(registry, host=host, port=port, names=names, crawl_every=crawl_every, log_style=log_style).run()
 
 
 def _is_loopback(host: str) -> bool:

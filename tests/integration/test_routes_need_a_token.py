@@ -18,20 +18,18 @@ from hms_registry.http.callers import caller
 from hms_registry.services.tokens import create_token
 from in_process import InProcess
 
-OPEN = {"/health", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN = {"/health", "/ready", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 """Also told in docs/callers.md; a route is added to both, or it needs a token."""
 
-CLAIMS = {
-    name: "steward"
-    for name in """
-        X-Forwarded-User X-Forwarded-Email X-Forwarded-Preferred-Username X-Forwarded-Groups X-Remote-User Remote-User
-        X-User X-Actor X-DataHub-Actor X-Hms-Actor X-Trino-User X-Trino-Original-User X-Trino-Role X-Presto-User
-        X-Auth-Request-User X-Auth-Request-Groups X-Goog-Authenticated-User-Email X-Ms-Client-Principal
-        X-Amzn-Oidc-Identity X-Amzn-Oidc-Data X-WebAuth-User X-Authenticated-User X-Original-User Cookie X-Api-Key
-        Proxy-Authorization X-Authorization Forwarded X-Forwarded-For X-Real-Ip X-Ssl-Client-Verify X-Original-Url
-        X-Rewrite-Url X-Http-Method-Override
-    """.split()
-}
+CLAIMED = """
+    X-Forwarded-User X-Forwarded-Email X-Forwarded-Preferred-Username X-Forwarded-Groups X-Remote-User Remote-User
+    X-User X-Actor X-DataHub-Actor X-Hms-Actor X-Trino-User X-Trino-Original-User X-Trino-Role X-Presto-User
+    X-Auth-Request-User X-Auth-Request-Groups X-Goog-Authenticated-User-Email X-Ms-Client-Principal
+    X-Amzn-Oidc-Identity X-Amzn-Oidc-Data X-WebAuth-User X-Authenticated-User X-Original-User Cookie X-Api-Key
+    Proxy-Authorization X-Authorization Forwarded X-Forwarded-For X-Real-Ip X-Ssl-Client-Verify X-Original-Url
+    X-Rewrite-Url X-Http-Method-Override
+"""
+CLAIMS = dict.fromkeys(CLAIMED.split(), "steward")
 ROLES = "roles: {analyst: {}, steward: {clearance: RESTRICTED}}\npeople: {steward: {roles: [steward]}}\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,8 +26,9 @@ def serve(
         list[str] | None, typer.Option(help="What callers on other machines call it by, for the Host header.")
     ] = None,
     crawl_every: Annotated[str | None, typer.Option(metavar="SPAN", help="Crawl on a schedule, e.g. 15m.")] = None,
+    log: Annotated[Literal["json", "text"], typer.Option(help="How to write the log, to stderr.")] = "json",
 ) -> None:
-    """Serve health, OpenAPI at /docs, and by token POST /graphql, /dta/query and GET /dta/events; tell the webhooks."""
+    """Serve REST (see /docs), GraphQL, SQL and events by token, and health, readiness, metrics; tell the webhooks."""
     from hms_registry.schedule import interval
     from hms_registry.server import run
 
@@ -40,4 +41,5 @@ def serve(
             public_names=public_name or (),
             is_behind_loopback=is_behind_loopback,
             crawl_every=span,
+            log_style=log,
         )
