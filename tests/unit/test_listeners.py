@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from hms_registry.errors import TooManyListeners
-from hms_registry.listeners import Listeners
+from hms_registry.http.listeners import Listeners
 
 
 def test_a_place_is_free_again_when_its_stream_ends_however_it_ends() -> None:

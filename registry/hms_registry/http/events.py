@@ -17,8 +17,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from hms_registry.callers import Caller, Credentials, caller, registry_of
 from hms_registry.errors import HmsError
+from hms_registry.http.callers import Caller, Credentials, caller, registry_of
 from hms_registry.services.feed import Cursor, FeedPage, read_feed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from hms_registry.callers import Caller, registry_of
+from hms_registry.http.callers import Caller, registry_of
 
 router = APIRouter()
 

@@ -1,0 +1,79 @@
+"""How what fails is told over HTTP: one shape, whichever route failed, and nothing of what was sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from hms_registry import errors
+from hms_registry.errors import HmsError
+
+logger = logging.getLogger(__name__)
+
+_STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
+    (errors.AuthenticationFailed, 401),
+    (errors.AccessDenied, 403),
+    (errors.NotFound, 404),
+    (errors.VersionNotReadable, 404),
+    (errors.QueryLimitExceeded, 422),
+    (errors.QueryError, 400),
+    (errors.SettingsInvalid, 400),
+    (errors.SourceError, 502),
+)
+
+
+class Problem(BaseModel):
+    """What went wrong, and the next step. *code* names a page under docs/errors."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class Failed(BaseModel):
+    """Every answer that is not a success."""
+
+    error: Problem
+
+
+RESPONSES: Final[dict[int | str, dict[str, object]]] = {
+    code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)
+}
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Have the app tell whatever fails in the one shape."""
+    app.add_exception_handler(HmsError, _failed)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _no_route)
+
+
+async def _failed(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HmsError)
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 503)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    if status >= 500:
+        logger.warning("%s: %s", error.code, error.message)
+    return JSONResponse(error.as_dict(), status_code=status, headers=headers)
+
+
+async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+    """Say where a request is wrong, and repeat nothing of it."""
+    assert isinstance(error, RequestValidationError)
+    places = sorted({".".join(str(part) for part in wrong["loc"][1:]) or "body" for wrong in error.errors()})
+    message = f"the request is not understood at {', '.join(places)}"
+    told = {"error": {"code": "request-invalid", "message": message, "hint": "see /docs for what it takes"}}
+    return JSONResponse(told, status_code=400)
+
+
+async def _no_route(_request: Request, error: Exception) -> JSONResponse:
+    """Answer for what no route answers."""
+    assert isinstance(error, HTTPException)
+    told = {"error": {"code": "request-invalid", "message": error.detail, "hint": "see /docs for what there is"}}
+    return JSONResponse(told, status_code=error.status_code, headers=error.headers)
