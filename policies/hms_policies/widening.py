@@ -65,8 +65,8 @@ def _entangles(statement: Statement, words: set[str]) -> bool:
     asked = {call.name for call in statement.calls} & HEADS.keys()
     return (
         "forall" in words
-        or bool(asked)
-        and not (asked == {"allow"} and statement.name == "allow" and "not" not in words)
+        or (bool(asked)
+        and not (asked == {"allow"} and statement.name == "allow" and "not" not in words))
     )
 
 

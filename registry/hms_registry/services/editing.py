@@ -16,7 +16,7 @@ from hms_registry.domain.curations import Curation
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Edit
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import AccessDenied, CatalogueUnavailable, DatasetNotFound, EditOutdated
+from hms_registry.errors import AccessDenied, CatalogueUnavailable, DatasetNotFound, EditOutdated, NotFound
 from hms_registry.ports.catalogue import AuditEntry, Catalogue, UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, get_view, view_of
@@ -76,7 +76,14 @@ def edit_dataset(
     seen: int | None,
     editor: Editor,
 ) -> Edited:
-    dataset_id = find_view(name, editor).dataset.id
+    try:
+        dataset_id = find_view(name, editor).dataset.id
+    except NotFound:
+        with editor.catalogue.unit(writes=True) as uow:
+            asked = {"asked": name}
+            uow.audit.record(_entry(editor, uow, editor.decisions(), action=edit, outcome="denied", detail=asked))
+            uow.commit()
+        raise
     for _ in range(_TRIES):
         decisions = editor.decisions()
         with editor.catalogue.unit(writes=True) as uow:
