@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hms_registry.domain.columns import Column, ColumnPath, PrivacyTier
 from hms_registry.domain.crawls import Balance, CrawlState, Failure
+from hms_registry.domain.curations import CuratedColumn, Curation, Deprecation
 from hms_registry.domain.datasets import Dataset, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -70,6 +71,15 @@ def fill(catalogue: Catalogue) -> None:
         assert taken is not None and uow.deliveries.advance(taken, now=AT, lease_s=0)
         figures = ColumnProfile(path=ColumnPath.of("n\0\udc80"), nulls=1, top=(TopValue(value="é\0", share=0.5),))
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
+        heir = Deprecation(reason="old é", successor=done[1].dataset_id)
+        words = CuratedColumn(path="id", description="number", tags=frozenset({"key"}))
+        uow.curations.put(
+            done[2].dataset_id,
+            Curation(
+                revision=1, owner="AMS", tags=frozenset({"grain"}), columns=(words,), deprecation=heir, by="ana", at=AT
+            ),
+            event="DatasetDeprecated",
+        )
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
         )

@@ -63,10 +63,8 @@ class Widening:
 def _entangles(statement: Statement, words: set[str]) -> bool:
     """Say whether a rule asks another by more than a plain `allow ... if allow ...`: then a closing rule may open."""
     asked = {call.name for call in statement.calls} & HEADS.keys()
-    return (
-        "forall" in words
-        or (bool(asked)
-        and not (asked == {"allow"} and statement.name == "allow" and "not" not in words))
+    return "forall" in words or (
+        bool(asked) and not (asked == {"allow"} and statement.name == "allow" and "not" not in words)
     )
 
 

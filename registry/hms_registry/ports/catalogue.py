@@ -7,7 +7,8 @@
 Leaving the block without `commit()` rolls back. A unit that reads sees one snapshot and takes no lock; one that
 writes says so when it is made (`writes=True`) and waits its turn, so that it can never fail halfway because
 somebody else wrote. A commit that wrote anything moves the epoch by one, as its last statement: commit order =
-epoch order. Crawl and audit rows alone move no epoch.
+epoch order. Crawl and audit rows alone move no epoch; the mark of the moment moves with all that a reader can tell of,
+crawl rows too, and with nothing else.
 
 Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of SQLAlchemy or the driver escapes.
 """
@@ -482,11 +483,34 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
 
+class Moment(NamedTuple):
+    """One state of the catalogue.
+
+    Attributes:
+        mark: another one with each commit that a reader can tell of, and never one that there was: also not where a
+            backup was restored and written on. It is secret: nobody who cannot read the catalogue can guess it.
+        policy_epoch: of the bundle in force; 0 if none.
+    """
+
+    mark: str
+    epoch: int
+    policy_epoch: int
+
+
 class Catalogue(Protocol):
     """The catalogue's database."""
 
     def unit(self, *, writes: bool = False) -> UnitOfWork:
         """A new unit of work: `with catalogue.unit() as uow: ...`. Writing in one not made for it raises."""
+        ...
+
+    def moment(self) -> Moment:
+        """The moment after every commit that has returned: one light statement, outside any unit."""
+        ...
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is read without waiting for a server."""
         ...
 
     def close(self) -> None:

@@ -79,9 +79,10 @@ def edit_dataset(
     try:
         dataset_id = find_view(name, editor).dataset.id
     except NotFound:
+        decisions = editor.decisions()
         with editor.catalogue.unit(writes=True) as uow:
             asked = {"asked": name}
-            uow.audit.record(_entry(editor, uow, editor.decisions(), action=edit, outcome="denied", detail=asked))
+            uow.audit.record(_entry(editor, uow, decisions, action=edit, outcome="denied", detail=asked))
             uow.commit()
         raise
     for _ in range(_TRIES):

@@ -35,6 +35,7 @@ epoch = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", Integer, nullable=False),
+    Column("mark", Text, nullable=False, server_default=""),  # another with each commit that a reader can tell of
     CheckConstraint("id = 1", name="one_row"),
 )
 

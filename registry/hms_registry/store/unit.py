@@ -7,6 +7,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from hms_registry.ports.catalogue import Moment
 from hms_registry.store.audit import SqlAudit
 from hms_registry.store.bundles import SqlBundles
 from hms_registry.store.classes import ClassCache
@@ -20,6 +21,7 @@ from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
 from hms_registry.store.inventory import SqlInventory
+from hms_registry.store.moments import Moments
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.profiles import SqlProfiles
 from hms_registry.store.registrations import SqlRegistrations
@@ -162,11 +164,22 @@ class SqlCatalogue:
         self._opened = opened
         self._classes = ClassCache()
         self._forms = ColumnForms()
+        self._moments = Moments(opened)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is read without waiting for a server."""
+        return self._opened.dialect.is_embedded
 
     def unit(self, *, writes: bool = False) -> SqlUnit:
         """A new unit of work."""
         return SqlUnit(self._opened, writes=writes, classes=self._classes, forms=self._forms)
 
+    def moment(self) -> Moment:
+        """The moment after every commit that has returned."""
+        return self._moments.now()
+
     def close(self) -> None:
         """Let go of every connection."""
+        self._moments.close()
         self._opened.engine.dispose()
