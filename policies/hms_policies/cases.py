@@ -155,6 +155,7 @@ class _Runner:
         kind, text = case.expect
         if isinstance(case.action, Edit):
             found = "allow" if case.action in self.decisions.edits(principal, labels) else "deny"
+            decision = Decision()  # its reason and filters are about reading
         else:
             found = _found(decision, case)
         stated = f"{kind}: {text}" if text else kind
