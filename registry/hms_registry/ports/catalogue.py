@@ -32,13 +32,15 @@ from hms_registry.domain.datasets import (
     Stamp,
     Version,
 )
-from hms_registry.domain.decisions import Page, Visibility
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.domain.sources import Source, SourceStatus
 from hms_registry.ports.profiles import KeptProfiles
+from hms_registry.ports.tokens import BearerTokens
 
 
 class Sources(Protocol):
@@ -346,9 +348,19 @@ class Bundles(Protocol):
 class Search(Protocol):
     """Words to datasets."""
 
-    def search(self, text: str, *, visible: Visibility, limit: int, offset: int = 0) -> Page:
+    def search(
+        self,
+        text: str,
+        *,
+        visible: Visibility,
+        limit: int,
+        offset: int = 0,
+        narrowed: Filter = EVERYTHING,
+        facets: Collection[FacetName] = (),
+    ) -> Page:
         """Find *text* (words and prefixes; it has no syntax) in names, columns, tags and descriptions; an exact
-        name first. Columns that are not visible are not searched. The total is exact."""
+        name first. Columns that are not visible are not searched. Without words: all that a filter lets pass, and
+        nothing without one. Facets count what was found, hits beyond the page too."""
         ...
 
     def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
@@ -467,6 +479,8 @@ class UnitOfWork(Protocol):
     def curations(self) -> Curations: ...
     @property
     def profiles(self) -> KeptProfiles: ...
+    @property
+    def bearer_tokens(self) -> BearerTokens: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""
