@@ -15,6 +15,7 @@
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
     ├── IssuerUnreachable           the identity provider does not answer with its keys
     ├── AccessDenied                known, and not allowed (HTTP 403)
+    ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
     ├── SourceError
     │   ├── SourceUnreachable
     │   ├── CredentialsRejected
@@ -145,6 +146,10 @@ class AccessDenied(HmsError):
     """The caller is known, and is not allowed."""
 
     exit_code = 3
+
+
+class EditOutdated(HmsError):
+    """Somebody else edited it since the editor read it, and nothing was changed."""
 
 
 class SourceError(HmsError):
