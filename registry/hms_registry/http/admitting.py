@@ -74,7 +74,7 @@ class Admission:
 
     def _authenticate(self, credential: str) -> Principal | None:
         self._registry.decisions()
-        return self._registry.tokens.authenticate(credential)
+        return self._registry.authenticate(credential)
 
     def _rights(self, principal: Principal) -> tuple[str, str]:
         decisions = self._registry.decisions_in_memory

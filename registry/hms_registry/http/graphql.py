@@ -35,7 +35,13 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
     question = Question(
         query=document.query, variables=document.variables or {}, operation_name=document.operation_name
     )
-    answered = answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal)
+    answered = answer(
+        question,
+        catalogue=registry.catalogue,
+        decisions=decisions,
+        principal=principal,
+        editor=registry.editor(principal),
+    )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.note(principal=principal, action="graphql", detail=detail, epoch=registry.catalogue.moment().epoch)
     if not answered.is_refused and "errors" not in answered.body:
