@@ -127,7 +127,7 @@ class PolicyDecisions:
 
     def edits(self, principal: Principal, labels: DatasetLabels) -> frozenset[Edit]:
         """Return what this principal may do to what is said of a dataset that they may find. A fault is a denial."""
-        seen = self._seen(principal)
+        seen = self.seen(principal)
         try:
             return self._edits(seen, labels) if self.verdict(seen, labels).may_find else frozenset()
         except Fault:

@@ -39,14 +39,11 @@ class CatalogueTokens:
     clock: Callable[[], datetime]
     remembered: Remembered = field(default_factory=Remembered)
 
-    def remembered(self, credential: str, *, moment: Moment) -> Principal | None:
-        """Return who presents the token, where that is known of *moment* without asking anything; else None, and
-        `authenticate` says."""
-        memory = self._memory
-        if memory.mark != moment.mark:
-            return None
-        holder = memory.holders.get(_digest(credential)) if len(credential) <= _MAX_LENGTH else None
-        return None if holder is None or holder.ends_at + LEEWAY < self.clock() else holder.principal
+    def recognize(self, credential: str, *, moment: Moment) -> Principal | None:
+        """Return who presents the token, where that is known of *moment* without asking anything; where it is not, or
+        they are nobody, None, and `authenticate` says."""
+        holder = self.remembered.at(moment.mark).get(digest_of(credential)) if len(credential) <= _MAX_LENGTH else None
+        return None if holder is None or holder.has_ended(self.clock().timestamp()) else holder.principal
 
     def authenticate(self, credential: str) -> Principal | None:
         """Return who presents the token; None if it is not one of ours by its look.
