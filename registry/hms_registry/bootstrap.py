@@ -173,6 +173,13 @@ class Registry:
 
         return read_webhooks(self.home) if self.home else []
 
+    @cached_property
+    def ingest_roles(self) -> frozenset[str]:
+        """The roles that may register datasets over HTTP."""
+        from hms_registry.services.settings_file import ingest_roles
+
+        return ingest_roles(self.home) if self.home else frozenset()
+
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.
 

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hms_registry.app import make_app
 from hms_registry.errors import SettingsInvalid
+from hms_registry.logs import LogStyle, logging_config
 from hms_registry.schedule import Background
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ _GRACE_S = 3
 class _Server(uvicorn.Server):
     """A server that lets running queries go on for a moment when it is stopped, and then ends them."""
 
-    def __init__(self, registry: Registry, *, host: str, port: int, crawl_every: timedelta | None) -> None:
+    def __init__(
+        self, registry: Registry, *, host: str, port: int, crawl_every: timedelta | None, log_style: LogStyle
+    ) -> None:
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
         wait = 2 * _GRACE_S
@@ -32,7 +35,14 @@ class _Server(uvicorn.Server):
         self._app = app = make_app(registry, background=background)
         super().__init__(
             uvicorn.Config(
-                app, host=host, port=port, log_level="info", server_header=False, timeout_graceful_shutdown=wait
+                app,
+                host=host,
+                port=port,
+                log_config=logging_config(log_style),
+                access_log=False,  # one line a request is ours, and tells no path
+                proxy_headers=False,  # who calls is who connects
+                server_header=False,
+                timeout_graceful_shutdown=wait,
             )
         )
 
@@ -54,6 +64,7 @@ def run(
     port: int,
     is_behind_loopback: bool = False,
     crawl_every: timedelta | None = None,
+    log_style: LogStyle = "json",
 ) -> None:
     """Serve until interrupted, and tell the webhooks meanwhile.
 
@@ -72,7 +83,7 @@ def run(
         )
     _ = registry.webhooks, registry.tokens  # a mistake in them is told before anything listens
     registry.sql.start_children()
-    _Server(registry, host=host, port=port, crawl_every=crawl_every).run()
+    _Server(registry, host=host, port=port, crawl_every=crawl_every, log_style=log_style).run()
 
 
 def _is_loopback(host: str) -> bool:

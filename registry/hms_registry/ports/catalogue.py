@@ -78,8 +78,15 @@ class Datasets(Protocol):
         """In the order asked; those that do not exist are left out. A fixed number of statements."""
         ...
 
-    def iter(self, *, source: str | None = None, visible: Visibility | None = None) -> Iterator[Dataset]:
-        """All that are not gone, by address; a bounded number in memory."""
+    def iter(
+        self,
+        *,
+        source: str | None = None,
+        visible: Visibility | None = None,
+        after: Address | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Dataset]:
+        """All that are not gone, by address, those behind *after*, and at most *limit*; a bounded number in memory."""
         ...
 
     def versions(self, dataset_id: DatasetId) -> list[Version]:

@@ -105,6 +105,22 @@ def visible_sources(*, uow: UnitOfWork, principal: Principal, decisions: Decisio
     ]
 
 
+def list_views(
+    *,
+    uow: UnitOfWork,
+    principal: Principal,
+    decisions: Decisions,
+    source: str | None = None,
+    after: Address | None = None,
+    limit: int,
+) -> list[View]:
+    """Return datasets that the person may find, by address, beginning behind *after*."""
+    visible = decisions.visibility(principal)
+    found = uow.datasets.iter(source=source, visible=visible, after=after, limit=limit)
+    seen = (view_of(dataset, principal=principal, decisions=decisions) for dataset in found)
+    return [view for view in seen if view is not None]
+
+
 def split_version(text: str) -> tuple[str, int | None]:
     """Split `name@v3` into the name and 3; `name@latest` and `name` into the name and None."""
     name, at, version = text.rpartition("@")

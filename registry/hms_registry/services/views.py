@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from hms_registry.domain.columns import Column
@@ -40,6 +41,19 @@ def summary(view: View) -> dict[str, object]:
     }
 
 
+def source_fact(status: SourceStatus) -> dict[str, object]:
+    """One store, as anybody may know it who may find something in it."""
+    source = status.source
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "agency": source.agency,
+        "owner": source.owner,
+        "stale": status.is_stale,
+        "last_crawled_at": _time(status.last_crawled_at),
+    }
+
+
 def column_fact(column: Column, mask: Mask) -> dict[str, object]:
     """One column, with the mask that its reader would meet."""
     return {
@@ -71,7 +85,7 @@ def detail(
         "storage_tier": str(dataset.storage_tier),
         "state": str(dataset.state),
         "stale": status.is_stale,
-        "last_crawled_at": dataset.last_crawled_at,
+        "last_crawled_at": _time(dataset.last_crawled_at),
         "version": version.version.number if version else dataset.version,
         "primary_key": shown_key(version.primary_key if version else dataset.primary_key, columns),
         "columns": [column_fact(column, mask) for column, mask in columns],
@@ -85,12 +99,16 @@ def detail(
             "row_count": dataset.observation.row_count,
             "row_count_is_estimate": dataset.observation.is_estimate,
             "size_bytes": dataset.observation.size_bytes,
-            "modified_at": dataset.observation.modified_at,
+            "modified_at": _time(dataset.observation.modified_at),
             "findings": list(dataset.findings),
         }
     if profile is not None:
         facts["profile"] = profile_fact(profile)
     return facts
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> list[str]:
