@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 from command import hms
-from hms_registry.app import make_app
-from hms_registry.bootstrap import Registry, now
+from hms_registry.bootstrap import Registry
 from hms_registry.errors import HmsError
-from hms_registry.services.tokens import create_token
-from in_process import InProcess
+from rest_client import Caller
 
 _DATASET = """query($name: String!) { dataset(name: $name) {
     address sqlName title description owner tags privacyTier mayRead reason rowFilters primaryKey
@@ -46,26 +44,6 @@ class Door(Protocol):
     def find(self, who: str, words: str) -> Found:
         """Search."""
         ...
-
-
-@dataclass
-class Caller:
-    """Asks the app over HTTP, in this process, with a token for each person."""
-
-    registry: Registry
-    _tokens: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.app = InProcess(make_app(self.registry))
-
-    def headers(self, who: str) -> dict[str, str]:
-        """Say who asks."""
-        if who not in self._tokens:
-            made, _ = create_token(
-                catalogue=self.registry.catalogue, subject=who, lasts=timedelta(hours=1), now=now(), by="tests"
-            )
-            self._tokens[who] = made
-        return {"Authorization": f"Bearer {self._tokens[who]}"}
 
 
 @dataclass(frozen=True)
@@ -101,9 +79,7 @@ class GraphqlDoor:
         return found["totalCount"], hits
 
     def _ask(self, who: str, query: str, **variables: str) -> dict:
-        answer = self.caller.app.post(
-            "/graphql", json={"query": query, "variables": variables}, headers=self.caller.headers(who)
-        )
+        answer = self.caller.send("POST", "/graphql", who=who, json={"query": query, "variables": variables})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -118,6 +94,28 @@ def _tree(told: dict) -> object:
         for each in told["edges"]
     }  # fmt: skip
     return nodes, sorted(edges, key=repr)
+
+
+@dataclass(frozen=True)
+class RestDoor:
+    """`GET /dta/datasets/{name}`, `/dta/lineage/{name}`, `/dta/search` and `/dta/datasets`."""
+
+    caller: Caller
+
+    def tell(self, who: str, name: str) -> Told:
+        """Tell of a dataset."""
+        name = quote(name, safe="")
+        shown = self.caller.get(f"/dta/datasets/{name}", who=who).json()
+        up, down = (self.caller.get(f"/dta/lineage/{name}", who=who, direction=way).json() for way in ("up", "down"))
+        return told_of(shown, up=up, down=down)
+
+    def find(self, who: str, words: str) -> Found:
+        """Search."""
+        return found_of(self.caller.json("/dta/search", who=who, words=words, limit=100))
+
+    def listed(self, who: str) -> list[str]:
+        """Return all that the person may find."""
+        return [each["address"] for each in self.caller.json("/dta/datasets", who=who, limit=100)["datasets"]]
 
 
 @dataclass(frozen=True)
