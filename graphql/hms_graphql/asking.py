@@ -7,6 +7,7 @@ from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
+from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
@@ -22,11 +23,16 @@ class Asking:
     """The context of one document. Its statements do not grow with the page that is asked for.
 
     Everything happens on one thread: the unit of work is not shared.
+
+    Attributes:
+        introspects: the document may ask what the schema is.
     """
 
-    uow: UnitOfWork
+    unit: UnitOfWork
     principal: Principal
     decisions: Decisions
+    introspects: bool = False
+    deadline: Deadline = field(default_factory=Deadline)
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
@@ -35,6 +41,12 @@ class Asking:
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
         self.profiles = DataLoader(load_fn=self._profiles)
+
+    @property
+    def uow(self) -> UnitOfWork:
+        """The snapshot, as long as there is time left to ask it."""
+        self.deadline.check()
+        return self.unit
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:
