@@ -17,7 +17,8 @@ from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.ports.policy import Decisions
+from hms_registry.ports.policy import EditDecisions
+from hms_registry.services.editing import Editor
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +53,17 @@ def answer(
     question: Question,
     *,
     catalogue: Catalogue,
-    decisions: Decisions,
+    decisions: EditDecisions,
     principal: Principal,
+    editor: Editor | None = None,
     introspects: bool = False,
     deadline: Deadline | None = None,
 ) -> Answered:
-    """Answer a document from one snapshot of the catalogue. Blocks; call it on a thread.
+    """Answer a document from one snapshot of the catalogue; each edit in it makes the next. Blocks; call it on a
+    thread.
 
     Args:
+        editor: what the edits of *principal* are made with; None = this door only reads.
         introspects: it may ask what the schema is.
         deadline: when it is ended; without one, MAX_SECONDS from now.
 
@@ -71,11 +75,12 @@ def answer(
             unit=uow,
             principal=principal,
             decisions=decisions,
+            editor=editor,
             introspects=introspects,
             deadline=deadline or Deadline(),
         )
         result = asyncio.run(_execute(question, asking))
-    if asking.deadline.has_ended_it:
+    if asking.deadline.has_ended_it and not asking.has_edited:
         return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:

@@ -15,6 +15,7 @@ from strawberry.types import ExecutionContext
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import CostLimiter
+from hms_graphql.mutations import Mutation
 from hms_graphql.searching import Asked, SearchConnection, page_size, place_of
 from hms_graphql.shapes import BoundedParser
 from hms_graphql.sources import Source
@@ -105,6 +106,7 @@ EXTENSIONS: Final[list[type[SchemaExtension] | Callable[[], SchemaExtension]]] =
 
 SCHEMA: Final = _Schema(
     query=Query,
+    mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=EXTENSIONS,
 )

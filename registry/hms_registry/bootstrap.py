@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hms_registry.domain.sources import Source
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
+    from hms_registry.services.editing import Editor
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
@@ -132,6 +133,12 @@ class Registry:
         from hms_policies import resolve_principal
 
         return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
+
+    def editor(self, principal: Principal) -> Editor:
+        """What somebody's edits of what is said of datasets are made with."""
+        from hms_registry.services.editing import Editor
+
+        return Editor(principal=principal, catalogue=self.catalogue, decisions=self.decisions, clock=now)
 
     @cached_property
     def tokens(self) -> CatalogueTokens:

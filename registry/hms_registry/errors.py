@@ -14,6 +14,7 @@
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
     ├── AccessDenied                known, and not allowed (HTTP 403)
+    ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
     ├── SourceError
     │   ├── SourceUnreachable
     │   ├── CredentialsRejected
@@ -138,6 +139,10 @@ class AccessDenied(HmsError):
     """The caller is known, and is not allowed."""
 
     exit_code = 3
+
+
+class EditOutdated(HmsError):
+    """Somebody else edited it since the editor read it, and nothing was changed."""
 
 
 class SourceError(HmsError):

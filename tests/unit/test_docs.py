@@ -84,11 +84,11 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_pages_are_short_and_their_lines_fit(page: Path) -> None:
-    """A page is read in one sitting, and its prose wraps at 120."""
+    """A page is read in one sitting, or its generated part looked up, and its prose wraps at 120."""
     lines = page.read_text(encoding="utf-8").splitlines()
     generated = page.read_text(encoding="utf-8").count("<!-- generated:")
 
-    assert len(lines) <= (260 if generated else 155)
+    assert len(lines) <= (280 if generated else 155)
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 

@@ -34,6 +34,7 @@ class Summary(Body):
     tags: list[str]
     privacy_tier: str
     may_read: Annotated[bool, Field(description="You may query its rows.")]
+    deprecated: Annotated[bool, Field(description="It is not to be used any more.")]
 
 
 class Found(Summary):
@@ -118,6 +119,13 @@ class Profile(Body):
     columns: list[ColumnProfile]
 
 
+class Deprecation(Body):
+    """Why it is not to be used any more, and what is to be used; null where there is none that you may find."""
+
+    reason: str
+    successor: str | None
+
+
 class Dataset(Summary):
     """Everything that you may see of one dataset. What is made of values is there only if you may see every row."""
 
@@ -126,6 +134,7 @@ class Dataset(Summary):
     state: str
     stale: Annotated[bool, Field(description="The last crawl could not reach its source.")]
     last_crawled_at: Time | None
+    revision: Annotated[int, Field(description="Grows with each edit of what people stated of it.")]
     version: Annotated[int, Field(description="The number of the schema version that is shown.")]
     primary_key: list[str]
     columns: list[Column]
@@ -138,6 +147,7 @@ class Dataset(Summary):
     size_bytes: int | None = None
     modified_at: Time | None = None
     findings: list[str] = Field(default_factory=list)
+    deprecation: Deprecation | None = None
     profile: Profile | None = None
 
 

@@ -18,6 +18,7 @@ from hms_registry.http.callers import Caller
 from hms_registry.http.cursors import MAX_CURSOR, address_before, cursor_after, cursor_at, offset_of
 from hms_registry.http.reading import kept_by_nobody, reading
 from hms_registry.services.catalogue import lineage, list_views, split_version, visible_sources
+from hms_registry.services.deprecations import deprecation_of
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
@@ -114,11 +115,12 @@ def dataset(request: Request, principal: Caller, name: Name) -> dict[str, object
     with reading(request, principal, "show") as asked:
         view = asked.view(bare)
         status = asked.uow.sources.get(view.dataset.address.source)
+        deprecation = deprecation_of(view, uow=asked.uow, principal=principal, decisions=asked.decisions)
         if number is None:
             profile = profile_of(view, source=status.source, uow=asked.uow)
-            return detail(view, status=status, profile=profile)
+            return detail(view, status=status, profile=profile, deprecation=deprecation)
         version = past_of(view, uow=asked.uow, principal=principal, decisions=asked.decisions).get(number)
-        return detail(view, status=status, version=version)
+        return detail(view, status=status, version=version, deprecation=deprecation)
 
 
 @router.get("/dta/search", response_model=bodies.SearchPage, response_model_exclude_unset=True)

@@ -48,6 +48,7 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
         decisions=decisions,
         principal=principal,
         introspects=registry.introspects,
+        editor=registry.editor(principal),
     )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.record(principal=principal, action="graphql", detail=detail)

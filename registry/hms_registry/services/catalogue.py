@@ -33,6 +33,11 @@ class View:
     columns: tuple[tuple[Column, Mask], ...]
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of its columns, as SQL knows them."""
+        return frozenset(column.name for column, _mask in self.columns)
+
+    @property
     def shows_values(self) -> bool:
         """True if no row filter stands between the person and the data."""
         return self.decision.may_read and not self.decision.row_filters

@@ -21,6 +21,7 @@ from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
 from hms_registry.store.codec import bindable, is_bindable, parse_time
 from hms_registry.store.column_forms import ColumnForm
+from hms_registry.store.curations import curated, parse_curation
 from hms_registry.store.dataset_documents import parse_described, parse_schema
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.session import Session
@@ -75,7 +76,8 @@ def load(session: Session, statement: Select[Any]) -> list[Stored]:
 def _stored(row: Row[Any], sources: Mapping[str, SourceStatus]) -> Stored:
     status = sources[row.source]
     manifest = None if row.manifest is None else parse_manifest(row.manifest)
-    return Stored(row, merge(described_of(row), manifest, status.source), status)
+    merged = curated(merge(described_of(row), manifest, status.source), parse_curation(row.curation))
+    return Stored(row, merged, status)
 
 
 def described_of(row: Row[Any]) -> DescribedDataset:
@@ -165,6 +167,7 @@ def _dataset(stored: Stored, labels: DatasetLabels) -> Dataset:
         findings=described.findings,
         properties=described.properties,
         last_crawled_at=stored.status.last_crawled_at,
+        curation=parse_curation(row.curation),
     )
 
 
