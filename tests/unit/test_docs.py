@@ -29,6 +29,7 @@ from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
 from hms_registry.cli import app
 from hms_registry.errors import SqlRefused
+from hms_registry.services.identity_settings import read_oidc
 from hms_registry.services.manifest import parse_manifest
 from hms_registry.services.settings_file import catalogue_url, ingest_roles, tells_schema, tracing_endpoint
 from hms_registry.services.sources_file import read_sources
@@ -130,7 +131,10 @@ def test_the_page_of_sql_has_every_function_and_node() -> None:
 
 def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
-    read = {"sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "ingest", "tracing", "graphql"}
+    read = {
+        "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
+        "graphql",
+    }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
 
@@ -140,6 +144,17 @@ def test_the_webhooks_that_are_shown_are_read(tmp_path: Path) -> None:
     (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
 
     assert [(each.name, each.who) for each in read_webhooks(tmp_path)] == [("portal", "role:analyst")]
+
+
+def test_the_identity_provider_that_is_shown_is_read(tmp_path: Path) -> None:
+    """By the reader of settings.yml."""
+    (block,) = every("yaml", "identity")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    found = read_oidc(tmp_path)
+
+    assert found is not None
+    assert (found.audience, found.claims.groups) == ("hms-dta", ("realm_access", "roles"))
 
 
 def test_the_cronjob_that_is_shown_runs_a_command_and_never_two() -> None:
