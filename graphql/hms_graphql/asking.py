@@ -8,6 +8,7 @@ from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
+from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
@@ -32,12 +33,17 @@ class Asking:
         principal: the same as far as the policy can read it. What is made of it is the same for everybody with the same
             rights, so one answer may be kept for all of them.
         is_personal: something of the asker was told.
+        introspects: the document may ask what the schema is.
+        has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
-    uow: UnitOfWork
+    unit: UnitOfWork
     asker: Principal
     decisions: EditDecisions
     editor: Editor | None = None
+    introspects: bool = False
+    deadline: Deadline = field(default_factory=Deadline)
+    has_edited: bool = field(default=False, init=False)
     principal: Principal = field(init=False)
     is_personal: bool = field(init=False, default=False)
     views: DataLoader[str, View | None] = field(init=False)
@@ -57,10 +63,12 @@ class Asking:
             raise AccessDenied("nothing is edited at this door", hint="ask POST /graphql of hms-dta serve")
         self.uow.__exit__(None, None, None)
         try:
-            return edit(self.editor)
+            edited = edit(self.editor)
+            self.has_edited = True
+            return edited
         finally:
             self.decisions = self.editor.decisions()
-            self.uow.__enter__()
+            self.unit.__enter__()
             self.__dict__.pop("sources", None)
             self._load_anew()
 
@@ -75,6 +83,12 @@ class Asking:
         """Who asks, with all that is known of them: the answer is theirs alone from now on."""
         self.is_personal = True
         return self.asker
+
+    @property
+    def uow(self) -> UnitOfWork:
+        """The snapshot, as long as there is time left to ask it."""
+        self.deadline.check()
+        return self.unit
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:

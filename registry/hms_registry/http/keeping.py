@@ -102,7 +102,7 @@ class Keeping:
     async def _key(self, question: HttpQuestion, who: Admitted) -> bytes:
         """Return all that the answer depends on. Each part is of fixed form, so no two questions have one key."""
         if not self._release:
-            self._release = await to_thread.run_sync(_release)
+            self._release = await to_thread.run_sync(_release, self._registry)
         person = who.person if question.is_personal else ""
         return "\n".join((self._release, who.moment.mark, who.rights, person, question.digest)).encode()
 
@@ -278,8 +278,9 @@ def _replayed(messages: list[Message], receive: Receive) -> Receive:
     return replayed
 
 
-def _release() -> str:
-    """What answers: another release, or another schema, may answer the same question otherwise."""
+def _release(registry: Registry) -> str:
+    """What answers: another release, or another schema, may answer the same question otherwise, and who serves
+    developers tells more."""
     from hms_graphql import schema_digest
 
-    return f"{__version__} {schema_digest()}"
+    return f"{__version__} {schema_digest()} {registry.introspects}"
