@@ -38,6 +38,16 @@ epoch = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("value", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text),  # when it was committed; NULL: under a schema before 0006, by something that told no time
+    # What no other history has at this epoch: empty where the schema was older than 0006.
+    Column("mark", Text, nullable=False),
+    Index(None, "at"),
+)
+
 sources = Table(
     "sources",
     metadata,
@@ -87,6 +97,7 @@ datasets = Table(
     Index(None, "class_id"),
     Index(None, "source", "strictest_tier"),
     Index(None, "place"),
+    Index(None, "epoch"),
 )
 
 versions = Table(
@@ -144,6 +155,14 @@ edges = Table(
     Column("last_epoch", Integer),  # the last one at which it held; NULL = it holds
     Index(None, "upstream", "kind"),
     Index(None, "downstream", "kind"),
+    Index(None, "first_epoch"),
+)
+# Of ended edges alone: of one that held those that hold as well, SQLite would make use for whatever asks for these.
+Index(
+    None,
+    edges.c.last_epoch,
+    sqlite_where=edges.c.last_epoch.is_not(None),
+    postgresql_where=edges.c.last_epoch.is_not(None),
 )
 
 unknown_origins = Table(
