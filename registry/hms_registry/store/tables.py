@@ -42,8 +42,8 @@ epochs = Table(
     "epochs",
     metadata,
     Column("value", Integer, primary_key=True, autoincrement=False),
-    Column("at", Text),  # when it was committed; NULL: under a schema before 0006, by something that told no time
-    # What no other history has at this epoch: empty where the schema was older than 0006.
+    Column("at", Text),  # when it was committed; NULL: under a schema before 0008, by something that told no time
+    # What no other history has at this epoch: empty where the schema was older than 0008.
     Column("mark", Text, nullable=False),
     Index(None, "at"),
 )

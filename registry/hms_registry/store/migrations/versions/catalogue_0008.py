@@ -7,8 +7,8 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 # What tells when an epoch was: events, and the schema versions that were written before events had times.
 _TIMES = """
