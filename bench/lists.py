@@ -58,7 +58,7 @@ def deciding(workshop: Workshop) -> Iterator[Figure]:
 
 def searching(workshop: Workshop) -> Iterator[Figure]:
     """A search over 10,000 datasets as somebody who may find some of them."""
-    from hms_registry.services.catalogue import search
+    from hms_registry.services.search import search
 
     with long_list(workshop) as registry:
         principal, decisions = registry.principal("shipping-analyst"), registry.decisions()

@@ -15,9 +15,10 @@ from bench.stores import LARGE, Workshop
 from bench.timing import interleaved
 from hms_graphql import Question, answer
 from hms_graphql.limits import LIMITS
-from hms_graphql.searching import SearchConnection
+from hms_graphql.searching import Asked, SearchConnection
 from hms_graphql.words import SCALARS
-from hms_registry.services.catalogue import search
+from hms_registry.domain.search import EVERYTHING
+from hms_registry.services.search import search
 
 PAGE = 20
 _WORDS = "wharf tide"
@@ -37,7 +38,7 @@ def page(workshop: Workshop) -> Iterator[Figure]:
         question = Question(query=_DOCUMENT, variables={"words": _WORDS, "first": PAGE})
         with registry.catalogue.unit() as uow:
             found = search(_WORDS, uow=uow, principal=principal, decisions=decisions, limit=PAGE)
-        schema = _in_memory(SearchConnection.of(found, offset=0))
+        schema = _in_memory(SearchConnection.of(found, asked=Asked(_WORDS, EVERYTHING), offset=0))
 
         def ask() -> object:
             return answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal).body["data"]

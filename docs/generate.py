@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 _SECTION = re.compile(r"(<!-- generated: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_HEADING = 114
 _EVERYWHERE = {"--as", "--json"}  # told once, above the commands
 
 SYNTAX: Mapping[str, str] = {
@@ -150,7 +151,7 @@ def commands() -> Iterator[str]:
     from hms_registry.cli import app
 
     for path, command in walk(get_command(app), ("hms-dta",)):
-        yield f"### `{' '.join([*path, *filter(None, map(usage, command.params))])}`"
+        yield f"### `{_heading(path, command)}`"
         yield ""
         yield " ".join(str(command.help or getdoc(command.callback) or "").split())
         told = [param for param in command.params if _told(param)]
@@ -160,6 +161,15 @@ def commands() -> Iterator[str]:
             name = ", ".join(f"`{option}`" for option in param.opts) if _is_option(param) else f"`{param.name.upper()}`"
             yield f"- {name}: {_told(param)}"
         yield ""
+
+
+def _heading(path: tuple[str, ...], command: TyperCommand) -> str:
+    """Write how a command is called, on one line."""
+    whole = " ".join([*path, *filter(None, map(usage, command.params))])
+    if len(whole) <= _HEADING:
+        return whole
+    kept = [param for param in command.params if not _is_option(param) or _EVERYWHERE.intersection(param.opts)]
+    return " ".join([*path, *filter(None, map(usage, kept)), "[OPTIONS]"])
 
 
 def walk(command: TyperCommand, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:

@@ -35,7 +35,7 @@ MAX_COST: Final = 5_000
 
 PAGES: Final = {"search": 20}
 """Fields with a page, and how long it is unless *first* says so."""
-WEIGHTS: Final = {"lineage": 20, "history": 5, "schemaVersion": 5}
+WEIGHTS: Final = {"lineage": 20, "facets": 20, "history": 5, "schemaVersion": 5}
 """Fields that cost more than others: what is below them is not paged."""
 
 

@@ -12,11 +12,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from hms_graphql.datasets import Dataset, Info
+from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import LIMITS
-from hms_graphql.searching import SearchConnection, page_size, place_of
+from hms_graphql.searching import Asked, SearchConnection, page_size, place_of
 from hms_graphql.sources import Source
 from hms_graphql.words import SCALARS, PrivacyTier
-from hms_registry.services.catalogue import get_view, search, visible_sources
+from hms_registry.domain.search import EVERYTHING
+from hms_registry.services.catalogue import get_view, visible_sources
+from hms_registry.services.search import search
 
 
 @strawberry.type(description="Who you are, as policies see you.")
@@ -53,9 +56,19 @@ class Query:
         view = get_view(name, uow=asking.uow, principal=asking.principal, decisions=asking.decisions)
         return Dataset.of(view)
 
-    @strawberry.field(description="Datasets by words of their names, columns, tags and descriptions; best first.")
-    def search(self, info: Info, words: str, first: int = 20, after: str | None = None) -> SearchConnection:
+    @strawberry.field(
+        description="Datasets, best first: by words of names, columns, tags and descriptions, by a filter, or both."
+    )
+    def search(
+        self,
+        info: Info,
+        words: str = "",
+        filter: SearchFilter | None = None,
+        first: int = 20,
+        after: str | None = None,
+    ) -> SearchConnection:
         asking, offset = info.context, 0 if after is None else place_of(after)
+        asked = Asked(words, EVERYTHING if filter is None else filter.facts())
         found = search(
             words,
             uow=asking.uow,
@@ -63,8 +76,9 @@ class Query:
             decisions=asking.decisions,
             limit=page_size(first),
             offset=offset,
+            narrowed=asked.narrowed,
         )
-        return SearchConnection.of(found, offset=offset)
+        return SearchConnection.of(found, asked=asked, offset=offset)
 
     @strawberry.field(description="The stores in which you may find something, by name.")
     def sources(self, info: Info) -> list[Source]:

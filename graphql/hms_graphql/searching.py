@@ -6,20 +6,31 @@ A cursor is a place in the list and carries no right: whoever presents it is sho
 from __future__ import annotations
 
 from binascii import Error
+from dataclasses import dataclass
 from typing import Self
 
 import strawberry
 from strawberry import relay
 from strawberry.relay.utils import from_base64, to_base64
 
-from hms_graphql.datasets import Dataset
+from hms_graphql.datasets import Dataset, Info
+from hms_graphql.facets import Facets
+from hms_registry.domain.search import FacetName, Filter
 from hms_registry.errors import SettingsInvalid
-from hms_registry.services.catalogue import Found
+from hms_registry.services.search import Found, search
 
 MOST = 100
 """Datasets of one page."""
 
 _KIND = "Place"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page answers, to ask more of it."""
+
+    words: str
+    narrowed: Filter
 
 
 @strawberry.type(description="One dataset that was found.")
@@ -33,14 +44,30 @@ class SearchEdge:
 class SearchConnection:
     edges: list[SearchEdge]
     page_info: relay.PageInfo
-    total_count: int = strawberry.field(description="How many datasets you may find with these words.")
+    total_count: int = strawberry.field(description="How many datasets you may find so, on other pages too.")
+    total_is_exact: bool = strawberry.field(description="If not, there are more than `totalCount`.")
+    asked: strawberry.Private[Asked]
 
     @strawberry.field(description="The datasets of `edges`.")
     def nodes(self) -> list[Dataset]:
         return [edge.node for edge in self.edges]
 
+    @strawberry.field(description="How what was found is spread over sources, owners, tags and so on.")
+    def facets(self, info: Info) -> Facets:
+        asking = info.context
+        counted = search(
+            self.asked.words,
+            uow=asking.uow,
+            principal=asking.principal,
+            decisions=asking.decisions,
+            limit=0,
+            narrowed=self.asked.narrowed,
+            facets=tuple(FacetName),
+        )
+        return Facets.of(counted.facets)
+
     @classmethod
-    def of(cls, found: Found, *, offset: int) -> Self:
+    def of(cls, found: Found, *, asked: Asked, offset: int) -> Self:
         """Make a page that begins at *offset*."""
         hits = zip(found.views, found.matched, strict=True)
         edges = [
@@ -53,7 +80,13 @@ class SearchConnection:
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=edges[-1].cursor if edges else None,
         )
-        return cls(edges=edges, page_info=page, total_count=found.total)
+        return cls(
+            edges=edges,
+            page_info=page,
+            total_count=found.total,
+            total_is_exact=found.total_is_exact,
+            asked=asked,
+        )
 
 
 def cursor(place: int) -> str:

@@ -12,10 +12,12 @@ from demo_home import make_demo_home
 from hms_graphql import Answered, Question, answer
 from hms_graphql.limits import MAX_ALIASES, MAX_COST, MAX_DEPTH, MAX_TOKENS
 from hms_registry.bootstrap import Registry
-from hms_registry.services.catalogue import find_dataset, get_view, lineage, search
+from hms_registry.domain.search import FacetName
+from hms_registry.services.catalogue import find_dataset, get_view, lineage
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
+from hms_registry.services.search import filter_of, search
 from hms_registry.services.views import detail
 from statements import statements
 
@@ -132,6 +134,32 @@ def test_a_search_is_that_of_the_command_line(registry: Registry, who: str) -> N
                 break
 
         assert pages == expected
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_facets_are_those_of_the_command_line_and_each_narrows_to_its_count(registry: Registry, who: str) -> None:
+    """Asked for one value of a facet, a search finds as many as the facet counted."""
+    with registry.catalogue.unit() as uow:
+        principal, decisions = registry.principal(who), registry.decisions()
+        narrowed = filter_of(privacy_tiers=["PUBLIC", "PII-SAFE", "RESTRICTED"])
+        found = search(
+            "", uow=uow, principal=principal, decisions=decisions, narrowed=narrowed, facets=tuple(FacetName)
+        )
+    tiers = ["PUBLIC", "PII_SAFE", "RESTRICTED"]
+
+    told = data(registry, kept("facets"), who=who, filter={"privacyTiers": tiers})["search"]
+
+    assert told["totalCount"] == found.total
+    spread = {
+        name: [(each["value"], each["count"]) for each in facet["values"]] for name, facet in told["facets"].items()
+    }
+    assert list(spread.values()) == [[(each.value, each.count) for each in facet.values] for facet in found.facets]
+    for name, values in spread.items():
+        is_enumeration = name in ("privacyTiers", "storageTiers")
+        for value, count in values:
+            asked = value.upper().replace("-", "_") if is_enumeration else value
+            page = data(registry, kept("facets"), who=who, filter={name: [asked]})["search"]
+            assert (name, value, page["totalCount"]) == (name, value, count)
 
 
 @pytest.mark.parametrize("who", PEOPLE)

@@ -19,7 +19,8 @@ from hms_registry.domain.names import Address
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.sources import Source
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.services.catalogue import absent, search, view_of
+from hms_registry.services.catalogue import absent, view_of
+from hms_registry.services.search import search
 
 TAGS = ("flu", "ship", "phi")
 TIERS = tuple(PrivacyTier)

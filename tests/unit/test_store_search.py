@@ -6,8 +6,9 @@ import pytest
 
 from hms_registry.domain.columns import ArrayStep, Column, ColumnPath, PrivacyTier
 from hms_registry.domain.datasets import DatasetId, DatasetState
-from hms_registry.domain.decisions import Page, Visibility
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.search import Page
 from hms_registry.ports.catalogue import Catalogue
 from store_samples import column, described, everything, register
 

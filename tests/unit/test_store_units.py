@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalogues import Catalogues
+from hms_registry.domain.crawls import Balance, CrawlState
 from hms_registry.ports.catalogue import AuditEntry, Catalogue
 from hms_registry.store import open_catalogue
 from store_samples import LAKE, described, publish, put, register
@@ -185,3 +187,76 @@ def test_the_epoch_of_a_source_moves_with_its_datasets_only(catalogue: Catalogue
 
     with catalogue.unit() as uow:
         assert (uow.sources.get("lake").epoch, uow.sources.get("other").epoch) == (2, 1)
+
+
+def test_the_moment_is_another_after_each_commit_that_a_reader_can_tell_of(catalogue: Catalogue) -> None:
+    """Facts, the policy, and crawls that begin or end, though these move no epoch."""
+    put(catalogue, LAKE)
+    moments = [catalogue.moment()]
+
+    register(catalogue, described("a"))
+    moments.append(catalogue.moment())
+    publish(catalogue, "a")
+    moments.append(catalogue.moment())
+    with catalogue.unit(writes=True) as uow:
+        crawl = uow.crawls.start("lake", now=AT, lease_s=60)
+        uow.commit()
+    moments.append(catalogue.moment())
+    with catalogue.unit(writes=True) as uow:
+        uow.crawls.finish(crawl, state=CrawlState.UNCHANGED, balance=Balance(), failures=[], now=AT)
+        uow.commit()
+    moments.append(catalogue.moment())
+
+    assert len({each.mark for each in moments}) == len(moments)
+    assert all(len(each.mark) == 32 for each in moments)
+    assert [each.policy_epoch > 0 for each in moments] == [False, False, True, True, True]
+    assert moments[2].epoch == moments[3].epoch == moments[4].epoch == epoch(catalogue)
+
+
+def test_what_no_answer_is_made_of_leaves_the_moment_as_it_is(catalogue: Catalogue) -> None:
+    """The audit, a lease that goes on, how far a receiver has got, and what is rolled back."""
+    put(catalogue, LAKE)
+    with catalogue.unit(writes=True) as uow:
+        crawl = uow.crawls.start("lake", now=AT, lease_s=60)
+        uow.commit()
+    before = catalogue.moment()
+
+    with catalogue.unit(writes=True) as uow:
+        uow.audit.record(ENTRY)
+        uow.crawls.renew(crawl, now=AT, lease_s=60)
+        assert uow.deliveries.take("portal", now=AT, lease_s=60) is not None
+        uow.commit()
+    with catalogue.unit(writes=True) as uow:
+        uow.registrations.register([described("never")])
+
+    assert catalogue.moment() == before
+
+
+def test_a_moment_is_that_of_the_last_commit_of_whoever_wrote(
+    catalogue: Catalogue, catalogues: Catalogues, tmp_path: Path
+) -> None:
+    """Another process over the same catalogue has only to have returned from its commit."""
+    database = catalogues.database
+    with closing(open_catalogue(database.url if database else f"sqlite:///{tmp_path}/c.db")) as other:
+        for name in ("a", "b", "c"):
+            register(other, described(name))
+
+            assert catalogue.moment() == other.moment()
+            assert catalogue.moment().epoch == epoch(other)
+
+
+def test_a_backup_that_is_written_on_is_at_no_moment_that_there_was(tmp_path: Path) -> None:
+    """The epoch comes again, and the mark does not."""
+    file, backup = tmp_path / "c.db", tmp_path / "backup.db"
+    with closing(open_catalogue(f"sqlite:///{file}")) as catalogue:
+        register(catalogue, described("a"))
+    backup.write_bytes(file.read_bytes())
+    moments = []
+    for name in ("b", "c"):
+        file.write_bytes(backup.read_bytes())
+        with closing(open_catalogue(f"sqlite:///{file}")) as catalogue:
+            register(catalogue, described(name))
+            moments.append(catalogue.moment())
+
+    assert moments[0].epoch == moments[1].epoch
+    assert moments[0].mark != moments[1].mark

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hms_registry.domain.decisions import Mask
     from hms_registry.domain.profiles import ColumnProfile, KeptProfile
     from hms_registry.services.catalogue import View
+    from hms_registry.services.search import Found
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,35 +27,53 @@ def add_to(app: typer.Typer) -> None:
 
 def search(
     context: typer.Context,
-    words: Annotated[list[str], typer.Argument(help="Words of names, columns, tags and descriptions.")],
+    words: Annotated[list[str] | None, typer.Argument(help="Words of names, columns, tags and descriptions.")] = None,
     who: AsWho = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only of this source; may be given more than once.")] = None,
+    agency: Annotated[list[str] | None, typer.Option(help="Only of this agency; any of several.")] = None,
+    owner: Annotated[list[str] | None, typer.Option(help="Only of this owner; any of several.")] = None,
+    tier: Annotated[list[str] | None, typer.Option(help="Only of this privacy tier; any of several.")] = None,
+    storage: Annotated[list[str] | None, typer.Option(help="Only of this storage tier; any of several.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; any of several.")] = None,
+    facets: Annotated[bool, typer.Option("--facets", help="Count it by source, owner, tag and so on.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     offset: Annotated[int, typer.Option(min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find datasets that you may find, best first."""
-    from hms_registry.services.catalogue import search as search_catalogue
-    from hms_registry.services.views import summary
+    """Find datasets that you may find, best first: by words, by what they are, or both."""
+    from hms_registry.domain.search import FacetName
+    from hms_registry.services.search import filter_of, found_fact
+    from hms_registry.services.search import search as search_catalogue
 
+    narrowed = filter_of(
+        sources=source or (),
+        agencies=agency or (),
+        owners=owner or (),
+        privacy_tiers=tier or (),
+        storage_tiers=storage or (),
+        tags=tag or (),
+    )
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
         with audited(registry, asker, "search") as entry, registry.catalogue.unit() as uow:
             found = search_catalogue(
-                " ".join(words),
+                " ".join(words or ()),
                 uow=uow,
                 principal=asker,
                 decisions=registry.decisions(),
                 limit=limit,
                 offset=offset,
+                narrowed=narrowed,
+                facets=tuple(FacetName) if facets else (),
             )
             entry |= {"total": str(found.total), "shown": str(len(found.views))}
     if as_json:
-        hits = [
-            {**summary(view), "matched": list(matched)}
-            for view, matched in zip(found.views, found.matched, strict=True)
-        ]
-        print_json({"total": found.total, "datasets": hits})
-        return
+        print_json(found_fact(found))
+    else:
+        _print_found(found)
+
+
+def _print_found(found: Found) -> None:
     rows = [
         (
             str(view.dataset.address),
@@ -65,7 +84,11 @@ def search(
         for view, matched in zip(found.views, found.matched, strict=True)
     ]
     print_table(("dataset", "description", "matched in", "may read"), rows)
-    print_lines([f"{found.total} found, {len(rows)} shown"])
+    print_lines([f"{found.total}{'' if found.total_is_exact else '+'} found, {len(rows)} shown"])
+    for facet in found.facets:
+        told = [f"{each.value} {each.count:,}" for each in facet.values]
+        told += [f"and {facet.more:,} more"] if facet.more else []
+        print_lines([f"{facet.name.value.replace('_', ' ')}: {', '.join(told) or 'none'}"])
 
 
 def show(

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from hms_registry.domain.datasets import DatasetId
-
 
 class Mask(IntEnum):
     """How a column is shown. Ordered: of two that apply, the greater (stricter) wins."""
@@ -99,19 +97,3 @@ class Visibility:
 
     dataset_classes: frozenset[int] = frozenset()
     column_classes: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One search result. *matched* tells where the words were found: `name`, `column`, `tag`, `description`."""
-
-    dataset_id: DatasetId
-    matched: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some of the hits, best first, and the exact total of what this principal may find."""
-
-    hits: tuple[Hit, ...]
-    total: int

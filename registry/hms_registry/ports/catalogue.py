@@ -7,7 +7,8 @@
 Leaving the block without `commit()` rolls back. A unit that reads sees one snapshot and takes no lock; one that
 writes says so when it is made (`writes=True`) and waits its turn, so that it can never fail halfway because
 somebody else wrote. A commit that wrote anything moves the epoch by one, as its last statement: commit order =
-epoch order. Crawl and audit rows alone move no epoch.
+epoch order. Crawl and audit rows alone move no epoch; the mark of the moment moves with all that a reader can tell of,
+crawl rows too, and with nothing else.
 
 Every method may raise `CatalogueUnavailable` or `CatalogueCorrupt`; nothing of SQLAlchemy or the driver escapes.
 """
@@ -30,14 +31,16 @@ from hms_registry.domain.datasets import (
     Stamp,
     Version,
 )
-from hms_registry.domain.decisions import Page, Visibility
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.domain.sources import Source, SourceStatus
 from hms_registry.domain.walks import Reach, Step, Tally, Walk
 from hms_registry.ports.profiles import KeptProfiles
+from hms_registry.ports.tokens import BearerTokens
 
 
 class Sources(Protocol):
@@ -350,9 +353,19 @@ class Bundles(Protocol):
 class Search(Protocol):
     """Words to datasets."""
 
-    def search(self, text: str, *, visible: Visibility, limit: int, offset: int = 0) -> Page:
+    def search(
+        self,
+        text: str,
+        *,
+        visible: Visibility,
+        limit: int,
+        offset: int = 0,
+        narrowed: Filter = EVERYTHING,
+        facets: Collection[FacetName] = (),
+    ) -> Page:
         """Find *text* (words and prefixes; it has no syntax) in names, columns, tags and descriptions; an exact
-        name first. Columns that are not visible are not searched. The total is exact."""
+        name first. Columns that are not visible are not searched. Without words: all that a filter lets pass, and
+        nothing without one. Facets count what was found, hits beyond the page too."""
         ...
 
     def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
@@ -471,6 +484,8 @@ class UnitOfWork(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def profiles(self) -> KeptProfiles: ...
+    @property
+    def bearer_tokens(self) -> BearerTokens: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""
@@ -487,11 +502,34 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
 
+class Moment(NamedTuple):
+    """One state of the catalogue.
+
+    Attributes:
+        mark: another one with each commit that a reader can tell of, and never one that there was: also not where a
+            backup was restored and written on. It is secret: nobody who cannot read the catalogue can guess it.
+        policy_epoch: of the bundle in force; 0 if none.
+    """
+
+    mark: str
+    epoch: int
+    policy_epoch: int
+
+
 class Catalogue(Protocol):
     """The catalogue's database."""
 
     def unit(self, *, writes: bool = False) -> UnitOfWork:
         """A new unit of work: `with catalogue.unit() as uow: ...`. Writing in one not made for it raises."""
+        ...
+
+    def moment(self) -> Moment:
+        """The moment after every commit that has returned: one light statement, outside any unit."""
+        ...
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is read without waiting for a server."""
         ...
 
     def close(self) -> None:

@@ -39,15 +39,6 @@ class View:
         return self.decision.may_read and not self.decision.row_filters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One page of a search. *total* counts what this person may find, no more."""
-
-    views: tuple[View, ...]
-    matched: tuple[tuple[str, ...], ...]
-    total: int
-
-
 def view_of(dataset: Dataset, *, principal: Principal, decisions: Decisions) -> View | None:
     """Return the dataset as the person may see it; None if they may not find it."""
     decision = decisions.decide(principal, dataset.labels)
@@ -125,21 +116,6 @@ def split_version(text: str) -> tuple[str, int | None]:
     if version.isascii() and version[:1] == "v" and version[1:].isdecimal():
         return name, int(version[1:])
     raise SettingsInvalid(f"{version!r} is not a version", hint="write @v3 or @latest")
-
-
-def search(
-    text: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions, limit: int = 20, offset: int = 0
-) -> Found:
-    """Find datasets by words, best first."""
-    page = uow.search.search(text, visible=decisions.visibility(principal), limit=limit, offset=offset)
-    by_id = {dataset.id: dataset for dataset in uow.datasets.get_many([hit.dataset_id for hit in page.hits])}
-    views, matched = [], []
-    for hit in page.hits:
-        view = view_of(by_id[hit.dataset_id], principal=principal, decisions=decisions)
-        if view is not None:
-            views.append(view)
-            matched.append(hit.matched)
-    return Found(views=tuple(views), matched=tuple(matched), total=page.total)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class SqlAudit:
             "epoch": entry.epoch,
             "detail": dump(dict(entry.detail)),
         }
-        self._session.write_quietly(insert(tables.audit), [row])
+        self._session.write_unseen(insert(tables.audit), [row])
 
     def latest(self, *, limit: int = 100) -> list[AuditEntry]:
         """Latest first."""

@@ -79,7 +79,9 @@ class SqlCrawls:
         mine: ColumnElement[bool] = and_(
             _crawls.c.id == crawl.id, _crawls.c.lease == crawl.lease, _crawls.c.state == CrawlState.RUNNING.value
         )
-        done = self._session.write_quietly(update(_crawls).where(mine, is_latest).values(dict(values)))
+        # What ends a run is seen; who holds it until when is not, and is written with every batch.
+        write = self._session.write_quietly if "state" in values else self._session.write_unseen
+        done = write(update(_crawls).where(mine, is_latest).values(dict(values)))
         if done.rowcount != 1:
             raise CrawlInProgress(
                 f"this crawl of {crawl.source} lost its lease: another one took over, or it was ended",

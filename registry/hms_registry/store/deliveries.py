@@ -28,20 +28,20 @@ class SqlDeliveries:
         row = session.read(select(_table).where(_table.c.receiver == receiver)).one_or_none()
         if row is None:
             begun = Delivery(receiver=receiver, epoch=session.epoch + 1, sequence=0, lease=1)
-            session.write_quietly(insert(_table), [{**asdict(begun), **held}])
+            session.write_unseen(insert(_table), [{**asdict(begun), **held}])
             return begun
         if row.lease_until > time_text(now) and not has_ended(row.holder):
             return None
         lease = row.lease + 1
         mine = update(_table).where(_table.c.receiver == receiver)
-        session.write_quietly(mine.values(lease=lease, **held))
+        session.write_unseen(mine.values(lease=lease, **held))
         return Delivery(receiver=receiver, epoch=row.epoch, sequence=row.sequence, lease=lease)
 
     def advance(self, delivery: Delivery, *, now: datetime, lease_s: float) -> bool:
         """Write how far it has got and keep the lease; False, and nothing is written, if the lease was lost."""
         values = {"epoch": delivery.epoch, "sequence": delivery.sequence, **_held(now, lease_s)}
         held = update(_table).where(_table.c.receiver == delivery.receiver, _table.c.lease == delivery.lease)
-        return self._session.write_quietly(held.values(values)).rowcount == 1
+        return self._session.write_unseen(held.values(values)).rowcount == 1
 
 
 def _held(now: datetime, lease_s: float) -> dict[str, str | None]:

@@ -29,6 +29,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether it is read without waiting for a server."""
+        ...
+
+    @property
     def elsewhere(self) -> str:
         """What to do if the database holds something else."""
         ...

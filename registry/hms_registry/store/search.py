@@ -7,7 +7,7 @@ hidden ones move visible ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
@@ -15,10 +15,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select, union_all
 
 from hms_registry.domain.datasets import DatasetId, DatasetState
-from hms_registry.domain.decisions import Hit, Page, Visibility
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import TrinoName, split_name
+from hms_registry.domain.search import EVERYTHING, Facet, FacetName, Filter, Hit, Page
 from hms_registry.errors import SettingsInvalid
 from hms_registry.store import tables
+from hms_registry.store.facets import count_facets, narrow
 from hms_registry.store.indexing import Part, fold
 from hms_registry.store.session import Session
 from hms_registry.store.tokens import tokens
@@ -28,6 +30,7 @@ MAX_TEXT: Final = 2_000
 """What is asked beyond these bounds is not looked at."""
 
 _datasets, _entries, _names = tables.datasets, tables.search_entries, tables.search_names
+_ALL = select(_datasets.c.number, literal(0).label("score")).subquery()
 _EXACT_SCORE = -1
 _CANDIDATES = 200
 _SHORT = 5  # such a name may share no three letters with what it is nearly
@@ -55,12 +58,22 @@ class SqlSearch:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def search(self, text: str, *, visible: Visibility, limit: int, offset: int = 0) -> Page:
+    def search(
+        self,
+        text: str,
+        *,
+        visible: Visibility,
+        limit: int,
+        offset: int = 0,
+        narrowed: Filter = EVERYTHING,
+        facets: Collection[FacetName] = (),
+    ) -> Page:
         """Find datasets in which all words occur, each in any part that may be seen; an exact name first."""
         words = Words.of(text)
-        if not words.folded:
+        if not words.folded and narrowed == EVERYTHING:
             return Page(hits=(), total=0)
-        found = self._found(words, visible)
+        visible = narrow(self._session, visible, narrowed)
+        found = self._found(words, visible) if words.folded else _ALL
         may_find = self._may_find(visible)
         rows = self._session.read(
             select(_datasets.c.id, _datasets.c.number, func.count().over().label("total"))
@@ -77,8 +90,24 @@ class SqlSearch:
             total = self._session.read(counted.where(may_find)).scalar() or 0
         matched = self._matched(words, visible, [row.number for row in rows])
         return Page(
-            hits=tuple(Hit(dataset_id=DatasetId(row.id), matched=matched[row.number]) for row in rows), total=total
+            hits=tuple(Hit(dataset_id=DatasetId(row.id), matched=matched[row.number]) for row in rows),
+            total=total,
+            facets=self._facets(found, may_find, facets),
         )
+
+    def _facets(
+        self, found: FromClause, may_find: ColumnElement[bool], names: Collection[FacetName]
+    ) -> tuple[Facet, ...]:
+        if not names:
+            return ()
+        class_id = _datasets.c.class_id
+        counted = (
+            select(class_id, func.count().label("hits"))
+            .join(found, found.c.number == _datasets.c.number)
+            .where(may_find)
+            .group_by(class_id)
+        )
+        return count_facets(self._session, {row.class_id: row.hits for row in self._session.read(counted)}, names)
 
     def _may_find(self, visible: Visibility) -> ColumnElement[bool]:
         return and_(
@@ -132,7 +161,8 @@ class SqlSearch:
             for row in rows:
                 found[row.dataset_number].add(Part(row.part))
         in_order = {each: dict.fromkeys(part.word for part in sorted(found[each])) for each in numbers}
-        return {each: tuple(parts) or ("name",) for each, parts in in_order.items()}
+        otherwise = ("name",) if words.folded else ()
+        return {each: tuple(parts) or otherwise for each, parts in in_order.items()}
 
     def nearest(self, name: str, *, visible: Visibility, limit: int = 3) -> list[TrinoName]:
         """Names that are nearly *name*, among those that may be found: candidates share trigrams with it, or are as

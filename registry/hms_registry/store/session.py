@@ -41,6 +41,7 @@ class Session:
         self._writes = writes
         self._next_epoch: int | None = None
         self._wrote = False
+        self._is_seen = False
         self._touched: set[str] = set()
         self._events: list[tuple[str, DatasetId | None, str]] = []
 
@@ -65,7 +66,13 @@ class Session:
         return result
 
     def write_quietly(self, statement: Executable, rows: Sequence[Row] | None = None) -> CursorResult[Any]:
-        """Run a statement that writes, and moves no epoch: crawls and audit.
+        """Run a statement that writes, and moves no epoch, only the mark: crawls."""
+        result = self.write_unseen(statement, rows)
+        self._is_seen = True
+        return result
+
+    def write_unseen(self, statement: Executable, rows: Sequence[Row] | None = None) -> CursorResult[Any]:
+        """Run a statement that writes what no answer is made of, and moves nothing: audit, leases.
 
         Raises:
             RuntimeError: the unit was made to read only.
@@ -125,6 +132,8 @@ class Session:
     def close(self) -> int:
         """Write what a commit adds, the epoch last; return the epoch that it leaves behind."""
         if not self._wrote:
+            if self._is_seen:
+                self.write_unseen(update(tables.epoch).values(mark=_new_mark()))
             return self.epoch
         epoch = self.next_epoch
         if self._events:
@@ -134,6 +143,12 @@ class Session:
         if self._touched:
             touched = self.dialect.among(tables.sources.c.name, self._touched)
             self.write(update(tables.sources).where(touched).values(epoch=epoch))
-        self.fill(tables.epochs, _EPOCH, [(epoch, time_text(self.now), secrets.token_hex(8))])
-        self.write(update(tables.epoch).values(value=epoch))
+        mark = _new_mark()
+        self.fill(tables.epochs, _EPOCH, [(epoch, time_text(self.now), mark)])
+        self.write(update(tables.epoch).values(value=epoch, mark=mark))
         return epoch
+
+
+def _new_mark() -> str:
+    """Return a mark that no state of any catalogue ever had, and that nobody can guess."""
+    return secrets.token_hex(16)

@@ -110,6 +110,7 @@ class Sqlite:
 
     search_indexes = SEARCH_INDEXES
     elsewhere = "name another file"
+    is_embedded = True
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

@@ -35,6 +35,7 @@ epoch = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", Integer, nullable=False),
+    Column("mark", Text, nullable=False, server_default=""),  # another with each commit that a reader can tell of
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -43,7 +44,7 @@ epochs = Table(
     metadata,
     Column("value", Integer, primary_key=True, autoincrement=False),
     Column("at", Text),  # when it was committed; NULL: under a schema before 0008, by something that told no time
-    # What no other history has at this epoch: empty where the schema was older than 0008.
+    # Of `epoch`, with the commit that made this one; empty under a schema before 0008, but for the last.
     Column("mark", Text, nullable=False),
     Index(None, "at"),
 )
@@ -287,4 +288,18 @@ deliveries = Table(
     Column("lease", Integer, nullable=False),
     Column("lease_until", Text, nullable=False),
     Column("holder", Text),  # the process that delivers, as `holders` names it
+)
+
+bearer_tokens = Table(
+    "bearer_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of the token, which is not kept
+    Column("subject", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("made_by", Text, nullable=False),  # the login that made it
+    Column("made_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("revoked_at", Text),
 )

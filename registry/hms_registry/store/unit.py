@@ -10,7 +10,9 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from hms_registry.ports.catalogue import Moment
 from hms_registry.store.audit import SqlAudit
+from hms_registry.store.bearer_tokens import SqlBearerTokens
 from hms_registry.store.bundles import SqlBundles
 from hms_registry.store.classes import ClassCache
 from hms_registry.store.column_forms import ColumnForms
@@ -22,6 +24,7 @@ from hms_registry.store.dialect import Purpose
 from hms_registry.store.edges import SqlEdges
 from hms_registry.store.engine import Opened
 from hms_registry.store.inventory import SqlInventory
+from hms_registry.store.moments import Moments
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.profiles import SqlProfiles
 from hms_registry.store.registrations import SqlRegistrations
@@ -154,6 +157,10 @@ class SqlUnit:
     def profiles(self) -> SqlProfiles:
         return SqlProfiles(self._session)
 
+    @cached_property
+    def bearer_tokens(self) -> SqlBearerTokens:
+        return SqlBearerTokens(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -168,7 +175,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries", "renames", "profiles", "inventory", "walks",
+    "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "walks",
 )  # fmt: skip
 
 
@@ -182,6 +189,12 @@ class SqlCatalogue:
         self._graph_file = graph_file
         self._graph: GraphIndex | None = None
         self._graph_lock = Lock()
+        self._moments = Moments(opened)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is read without waiting for a server."""
+        return self._opened.dialect.is_embedded
 
     def unit(self, *, writes: bool = False) -> SqlUnit:
         """A new unit of work."""
@@ -195,6 +208,11 @@ class SqlCatalogue:
                 self._graph = GraphIndex(self._graph_file)
             return self._graph
 
+    def moment(self) -> Moment:
+        """The moment after every commit that has returned."""
+        return self._moments.now()
+
     def close(self) -> None:
         """Let go of every connection."""
+        self._moments.close()
         self._opened.engine.dispose()

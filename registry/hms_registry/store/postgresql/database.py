@@ -75,6 +75,7 @@ class Postgresql:
     """A database of a server, or a schema of it that `search_path` names."""
 
     search_indexes = searching.INDEXES
+    is_embedded = False
     elsewhere = "name another database, or give it a schema of its own: ?options=-csearch_path%3DNAME"
 
     def __init__(self, location: Location) -> None:

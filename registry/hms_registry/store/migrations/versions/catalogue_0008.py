@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -26,7 +24,7 @@ SELECT value, (SELECT max(at) FROM (
     SELECT at FROM outbox WHERE epoch.value = outbox.epoch
     UNION ALL SELECT created_at FROM versions WHERE epoch.value = versions.epoch
     UNION ALL SELECT published_at FROM bundles WHERE epoch.value = bundles.epoch
-) AS told), :mark FROM epoch WHERE value > 0"""
+) AS told), mark FROM epoch WHERE value > 0"""
 
 
 def upgrade() -> None:
@@ -43,5 +41,5 @@ def upgrade() -> None:
     op.create_index(op.f("ix_edges_first_epoch"), "edges", ["first_epoch"])
     ended = sa.column("last_epoch").is_not(None)
     op.create_index(op.f("ix_edges_last_epoch"), "edges", ["last_epoch"], sqlite_where=ended, postgresql_where=ended)
-    op.execute(sa.text(_TIMES))
-    op.execute(sa.text(_NOW).bindparams(mark=secrets.token_hex(8)))
+    op.execute(_TIMES)
+    op.execute(_NOW)

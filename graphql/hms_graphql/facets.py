@@ -1,0 +1,73 @@
+"""What a search is narrowed to, and how what was found is spread over the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+import strawberry
+
+from hms_graphql.words import PrivacyTier, StorageTier
+from hms_registry.domain import search
+from hms_registry.domain.search import FacetName
+
+
+@strawberry.input(description="Each field that is given must hold, by any one of its values.")
+class SearchFilter:
+    sources: list[str] | None = None
+    agencies: list[str] | None = None
+    owners: list[str] | None = None
+    privacy_tiers: list[PrivacyTier] | None = None
+    storage_tiers: list[StorageTier] | None = None
+    tags: list[str] | None = None
+
+    def facts(self) -> search.Filter:
+        """Return it in the registry's own words."""
+        return search.Filter(
+            sources=frozenset(self.sources or ()),
+            agencies=frozenset(self.agencies or ()),
+            owners=frozenset(self.owners or ()),
+            privacy_tiers=frozenset(self.privacy_tiers or ()),
+            storage_tiers=frozenset(self.storage_tiers or ()),
+            tags=frozenset(self.tags or ()),
+        )
+
+
+@strawberry.type(description="How many of what was found have one value.")
+class FacetValue:
+    value: str
+    count: int
+
+
+@strawberry.type(description="How what was found is spread over one thing; the most frequent values first.")
+class Facet:
+    values: list[FacetValue]
+    more: int = strawberry.field(description="How many other values there are.")
+
+    @classmethod
+    def of(cls, facet: search.Facet) -> Self:
+        """Make it of what was counted."""
+        return cls(values=[FacetValue(value=each.value, count=each.count) for each in facet.values], more=facet.more)
+
+
+@strawberry.type(description="What was found, on other pages too, counted by what you may find.")
+class Facets:
+    sources: Facet
+    agencies: Facet
+    owners: Facet
+    privacy_tiers: Facet
+    storage_tiers: Facet
+    tags: Facet
+
+    @classmethod
+    def of(cls, facets: Iterable[search.Facet]) -> Self:
+        """Make it of all of them."""
+        told = {facet.name: Facet.of(facet) for facet in facets}
+        return cls(
+            sources=told[FacetName.SOURCE],
+            agencies=told[FacetName.AGENCY],
+            owners=told[FacetName.OWNER],
+            privacy_tiers=told[FacetName.PRIVACY_TIER],
+            storage_tiers=told[FacetName.STORAGE_TIER],
+            tags=told[FacetName.TAG],
+        )

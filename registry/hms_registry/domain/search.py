@@ -1,0 +1,97 @@
+"""A search as data: what it is narrowed to, what was found, and how that is spread over sources, owners and tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from hms_registry.domain.columns import PrivacyTier, StorageTier
+from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.labels import DatasetLabels
+
+FACET_VALUES: Final = 20
+"""Values of one facet that are told, the most frequent first; of the others only how many there are."""
+
+
+class FacetName(Enum):
+    """What the datasets of a search can be counted by."""
+
+    SOURCE = "source"
+    AGENCY = "agency"
+    OWNER = "owner"
+    PRIVACY_TIER = "privacy_tier"
+    STORAGE_TIER = "storage_tier"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What a search is narrowed to: each field that is not empty must hold, by any one of its values."""
+
+    sources: frozenset[str] = frozenset()
+    agencies: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    privacy_tiers: frozenset[PrivacyTier] = frozenset()
+    storage_tiers: frozenset[StorageTier] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    def admits(self, labels: DatasetLabels) -> bool:
+        """Say whether datasets of these labels pass; values compare byte by byte."""
+        return (
+            (not self.sources or labels.source in self.sources)
+            and (not self.agencies or labels.agency in self.agencies)
+            and (not self.owners or labels.owner in self.owners)
+            and (not self.privacy_tiers or labels.privacy_tier in self.privacy_tiers)
+            and (not self.storage_tiers or labels.storage_tier in self.storage_tiers)
+            and (not self.tags or not self.tags.isdisjoint(labels.tags))
+        )
+
+
+EVERYTHING: Final = Filter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """How many of what was found have one value."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """How what was found is spread over one thing.
+
+    Attributes:
+        values: the most frequent first, at most FACET_VALUES of them.
+        more: how many other values there are.
+    """
+
+    name: FacetName
+    values: tuple[FacetValue, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One search result. *matched* tells where the words were found: `name`, `column`, `tag`, `description`."""
+
+    dataset_id: DatasetId
+    matched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the hits, best first.
+
+    Attributes:
+        total: how many this principal may find.
+        total_is_exact: if not, there are more than *total*, and the facets count no more than some of them.
+        facets: those that were asked for.
+    """
+
+    hits: tuple[Hit, ...]
+    total: int
+    total_is_exact: bool = True
+    facets: tuple[Facet, ...] = field(default=())

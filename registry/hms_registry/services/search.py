@@ -1,0 +1,119 @@
+"""Search as somebody: every door asks this, and what they may not find is in no page, total or facet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from hms_registry.domain.columns import PrivacyTier, StorageTier
+from hms_registry.domain.principals import Principal
+from hms_registry.domain.search import EVERYTHING, Facet, FacetName, Filter
+from hms_registry.errors import SettingsInvalid
+from hms_registry.ports.catalogue import UnitOfWork
+from hms_registry.ports.policy import Decisions
+from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.views import summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One page of a search.
+
+    Attributes:
+        matched: where the words were found, for each view.
+        total: what this person may find, no more; see `Page.total_is_exact`.
+    """
+
+    views: tuple[View, ...]
+    matched: tuple[tuple[str, ...], ...]
+    total: int
+    total_is_exact: bool = True
+    facets: tuple[Facet, ...] = ()
+
+
+def search(
+    text: str,
+    *,
+    uow: UnitOfWork,
+    principal: Principal,
+    decisions: Decisions,
+    limit: int = 20,
+    offset: int = 0,
+    narrowed: Filter = EVERYTHING,
+    facets: Collection[FacetName] = (),
+) -> Found:
+    """Find datasets by words, best first."""
+    page = uow.search.search(
+        text,
+        visible=decisions.visibility(principal),
+        limit=limit,
+        offset=offset,
+        narrowed=narrowed,
+        facets=facets,
+    )
+    by_id = {dataset.id: dataset for dataset in uow.datasets.get_many([hit.dataset_id for hit in page.hits])}
+    views, matched = [], []
+    for hit in page.hits:
+        view = view_of(by_id[hit.dataset_id], principal=principal, decisions=decisions)
+        if view is not None:
+            views.append(view)
+            matched.append(hit.matched)
+    return Found(
+        views=tuple(views),
+        matched=tuple(matched),
+        total=page.total,
+        total_is_exact=page.total_is_exact,
+        facets=page.facets,
+    )
+
+
+def filter_of(
+    *,
+    sources: Iterable[str] = (),
+    agencies: Iterable[str] = (),
+    owners: Iterable[str] = (),
+    privacy_tiers: Iterable[str] = (),
+    storage_tiers: Iterable[str] = (),
+    tags: Iterable[str] = (),
+) -> Filter:
+    """Make a filter of what somebody wrote.
+
+    Raises:
+        SettingsInvalid: there is no such tier.
+    """
+    return Filter(
+        sources=frozenset(sources),
+        agencies=frozenset(agencies),
+        owners=frozenset(owners),
+        privacy_tiers=frozenset(map(PrivacyTier.parse, privacy_tiers)),
+        storage_tiers=frozenset(map(_storage_tier, storage_tiers)),
+        tags=frozenset(tags),
+    )
+
+
+def _storage_tier(text: str) -> StorageTier:
+    try:
+        return StorageTier(text.lower())
+    except ValueError as exc:
+        raise SettingsInvalid(f"{text!r} is not a storage tier", hint="use hot, warm or cold") from exc
+
+
+def found_fact(found: Found) -> dict[str, object]:
+    """A page as plain values; facets only where they were asked for."""
+    fact: dict[str, object] = {
+        "total": found.total,
+        "total_is_exact": found.total_is_exact,
+        "datasets": [
+            {**summary(view), "matched": list(matched)}
+            for view, matched in zip(found.views, found.matched, strict=True)
+        ],
+    }
+    if found.facets:
+        fact["facets"] = {
+            facet.name.value: {
+                "values": [{"value": each.value, "count": each.count} for each in facet.values],
+                "more": facet.more,
+            }
+            for facet in found.facets
+        }
+    return fact

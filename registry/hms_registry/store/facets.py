@@ -1,0 +1,54 @@
+"""Filters and facets by class: what a source, an agency, an owner, a tier or a tag says of a dataset is in its labels,
+so a filter leaves out classes before anything is looked for, and a facet adds up how many hits each class has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from hms_registry.domain.decisions import Visibility
+from hms_registry.domain.labels import DatasetLabels
+from hms_registry.domain.search import EVERYTHING, FACET_VALUES, Facet, FacetName, FacetValue, Filter
+from hms_registry.store.classes import load_labels
+from hms_registry.store.session import Session
+
+_VALUES: Final[Mapping[FacetName, Callable[[DatasetLabels], Iterable[str]]]] = {
+    FacetName.SOURCE: lambda labels: (labels.source,),
+    FacetName.AGENCY: lambda labels: (labels.agency,),
+    FacetName.OWNER: lambda labels: (labels.owner,),
+    FacetName.PRIVACY_TIER: lambda labels: (str(labels.privacy_tier),),
+    FacetName.STORAGE_TIER: lambda labels: (labels.storage_tier.value,),
+    FacetName.TAG: lambda labels: labels.tags,
+}
+
+
+def narrow(session: Session, visible: Visibility, narrowed: Filter) -> Visibility:
+    """Leave out the dataset classes that a filter does not let pass."""
+    if narrowed == EVERYTHING:
+        return visible
+    labels = load_labels(session, visible.dataset_classes, ()).datasets
+    passed = frozenset(each for each in visible.dataset_classes if each in labels and narrowed.admits(labels[each]))
+    return replace(visible, dataset_classes=passed)
+
+
+def count_facets(session: Session, counts: Mapping[int, int], names: Collection[FacetName]) -> tuple[Facet, ...]:
+    """Spread hits over the values of each facet; who says nothing of it is not counted there.
+
+    Args:
+        counts: hits by dataset class.
+    """
+    labels = load_labels(session, counts, ()).datasets
+    return tuple(_facet(name, counts, labels) for name in FacetName if name in names)
+
+
+def _facet(name: FacetName, counts: Mapping[int, int], labels: Mapping[int, DatasetLabels]) -> Facet:
+    spread: Counter[str] = Counter()
+    for class_id, count in counts.items():
+        for value in _VALUES[name](labels[class_id]):
+            spread[value] += count
+    del spread[""]
+    first = sorted(spread.items(), key=lambda item: (-item[1], item[0]))[:FACET_VALUES]
+    values = tuple(FacetValue(value=value, count=count) for value, count in first)
+    return Facet(name=name, values=values, more=len(spread) - len(values))
