@@ -25,7 +25,7 @@ from strawberry.extensions import (
     SchemaExtension,
 )
 
-from hms_graphql.searching import MOST
+from hms_graphql.paging import MOST
 
 MAX_TOKENS: Final = 2_000
 MAX_DEPTH: Final = 10
@@ -33,9 +33,9 @@ MAX_ALIASES: Final = 30
 MAX_COST: Final = 5_000
 """Fields, each as often as its page is long."""
 
-PAGES: Final = {"search": 20}
+PAGES: Final = {"search": 20, "reach": 20}
 """Fields with a page, and how long it is unless *first* says so."""
-WEIGHTS: Final = {"lineage": 20, "facets": 20, "history": 5, "schemaVersion": 5}
+WEIGHTS: Final = {"lineage": 20, "reach": 20, "impact": 20, "path": 20, "facets": 20, "history": 5, "schemaVersion": 5}
 """Fields that cost more than others: what is below them is not paged."""
 
 

@@ -14,7 +14,8 @@ from strawberry.types import ExecutionContext
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import LIMITS
-from hms_graphql.searching import Asked, SearchConnection, page_size, place_of
+from hms_graphql.paging import page_size, place_of
+from hms_graphql.searching import Asked, SearchConnection
 from hms_graphql.sources import Source
 from hms_graphql.words import SCALARS, PrivacyTier
 from hms_registry.domain.search import EVERYTHING

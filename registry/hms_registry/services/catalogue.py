@@ -142,7 +142,12 @@ def lineage(
 
     Args:
         as_of: an epoch; None = now.
+
+    Raises:
+        SettingsInvalid: it is to go both ways.
     """
+    if direction == "both":
+        raise SettingsInvalid("a tree of lineage goes one way", hint="ask for what is upstream or what is downstream")
     towards: Literal["up", "down"] = "down" if direction == "down" else "up"
     edges = uow.walks.edges(Walk(start=view.dataset.id, direction=towards, depth=depth, as_of=as_of))
     ids = list(dict.fromkeys([end for edge in edges for end in (edge.upstream, edge.downstream)]))

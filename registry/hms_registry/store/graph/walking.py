@@ -183,7 +183,7 @@ def column_levels(graph: Snapshot, start: int, column: str, *, way: Way, bits: i
             for far, far_column, code in rows:
                 for name in [far_column] if far_column or not near else _onward(graph, near, code, column):
                     known = met.setdefault(far, {})
-                    if name not in known and 0 not in known:
+                    if name not in known:
                         known[name] = at
                         following.append((far, name))
         level = following
