@@ -16,7 +16,8 @@ from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
 from hms_registry.ports.catalogue import Catalogue
-from hms_registry.ports.policy import Decisions
+from hms_registry.ports.policy import EditDecisions
+from hms_registry.services.editing import Editor
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +48,25 @@ class Answered:
     is_refused: bool
 
 
-def answer(question: Question, *, catalogue: Catalogue, decisions: Decisions, principal: Principal) -> Answered:
-    """Answer a document from one snapshot of the catalogue. Blocks; call it on a thread.
+def answer(
+    question: Question,
+    *,
+    catalogue: Catalogue,
+    decisions: EditDecisions,
+    principal: Principal,
+    editor: Editor | None = None,
+) -> Answered:
+    """Answer a document from one snapshot of the catalogue; each edit in it makes the next. Blocks; call it on a
+    thread.
+
+    Args:
+        editor: what the edits of *principal* are made with; None = this door only reads.
 
     Raises:
         CatalogueUnavailable: there is no snapshot to be had.
     """
     with catalogue.unit() as uow:
-        asking = Asking(uow=uow, principal=principal, decisions=decisions)
+        asking = Asking(uow=uow, principal=principal, decisions=decisions, editor=editor)
         result = asyncio.run(_execute(question, asking))
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:

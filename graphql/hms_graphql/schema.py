@@ -14,6 +14,7 @@ from strawberry.types import ExecutionContext
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import LIMITS
+from hms_graphql.mutations import Mutation
 from hms_graphql.paging import page_size, place_of
 from hms_graphql.searching import Asked, SearchConnection
 from hms_graphql.sources import Source
@@ -97,6 +98,7 @@ class _Schema(strawberry.Schema):
 
 SCHEMA: Final = _Schema(
     query=Query,
+    mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[*LIMITS, ParserCache, ValidationCache],
 )

@@ -1,4 +1,4 @@
-"""What lineage reaches, as GraphQL has it: pages of it, counts of it, and a path. No cost grows with what is not told."""
+"""What lineage reaches, as GraphQL has it: pages of it, counts of it, and a path."""
 
 from __future__ import annotations
 

@@ -18,7 +18,19 @@ from typing import Annotated, Final
 
 import typer
 
-from hms_registry.cli import catalogue, checking, crawling, feeding, lineage, policy, querying, seeding, serving, tokens
+from hms_registry.cli import (
+    catalogue,
+    checking,
+    crawling,
+    curating,
+    feeding,
+    lineage,
+    policy,
+    querying,
+    seeding,
+    serving,
+    tokens,
+)
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
 
@@ -47,7 +59,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, lineage, feeding, querying, policy, serving, tokens, seeding):
+for module in (crawling, checking, catalogue, curating, lineage, feeding, querying, policy, serving, tokens, seeding):
     module.add_to(app)
 
 

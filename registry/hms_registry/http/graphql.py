@@ -34,7 +34,13 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
     question = Question(
         query=document.query, variables=document.variables or {}, operation_name=document.operation_name
     )
-    answered = answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal)
+    answered = answer(
+        question,
+        catalogue=registry.catalogue,
+        decisions=decisions,
+        principal=principal,
+        editor=registry.editor(principal),
+    )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.record(principal=principal, action="graphql", detail=detail)
     return JSONResponse(answered.body, status_code=400 if answered.is_refused else 200)

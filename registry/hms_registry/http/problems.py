@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from hms_registry import errors
-from hms_registry.errors import HmsError
+from hms_registry.errors import CatalogueError, HmsError
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +21,11 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.AccessDenied, 403),
     (errors.NotFound, 404),
     (errors.VersionNotReadable, 404),
+    (errors.EditOutdated, 409),
     (errors.QueryLimitExceeded, 422),
     (errors.QueryError, 400),
     (errors.SettingsInvalid, 400),
+    (errors.LocationOutsideSource, 400),
     (errors.SourceError, 502),
 )
 
@@ -60,7 +62,15 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     if status >= 500:
         logger.warning("%s: %s", error.code, error.message)
-    return JSONResponse(error.as_dict(), status_code=status, headers=headers)
+    return JSONResponse(_told(error), status_code=status, headers=headers)
+
+
+def _told(error: HmsError) -> dict[str, dict[str, str]]:
+    """Tell an error; of one of the catalogue no more than that, since its place is in the text and anybody may read."""
+    told = error.as_dict()
+    if isinstance(error, CatalogueError):
+        told["error"] |= {"message": "the catalogue does not answer", "hint": "the log of the server tells why"}
+    return told
 
 
 async def _not_understood(_request: Request, error: Exception) -> JSONResponse:

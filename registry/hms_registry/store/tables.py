@@ -43,8 +43,8 @@ epochs = Table(
     "epochs",
     metadata,
     Column("value", Integer, primary_key=True, autoincrement=False),
-    Column("at", Text),  # when it was committed; NULL: under a schema before 0008, by something that told no time
-    # Of `epoch`, with the commit that made this one; empty under a schema before 0008, but for the last.
+    Column("at", Text),  # when it was committed; NULL: under a schema before 0009, by something that told no time
+    # Of `epoch`, with the commit that made this one; empty under a schema before 0009, but for the last.
     Column("mark", Text, nullable=False),
     Index(None, "at"),
 )
@@ -93,6 +93,7 @@ datasets = Table(
     Column("epoch", Integer, nullable=False),
     Column("place", Text),  # `Place.path`; NULL: nobody else can look at it
     Column("store", Text),  # `Place.store`
+    Column("curation", Text),  # what people stated of it at a door; NULL: nobody did
     UniqueConstraint("source", "schema_name", "table_name"),
     UniqueConstraint("source", "trino_schema", "trino_table"),
     Index(None, "class_id"),

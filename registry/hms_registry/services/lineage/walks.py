@@ -101,9 +101,12 @@ def views_of(
 
 
 def met_columns(reached: Reached, view: View) -> list[str]:
-    """Return the columns by which a dataset was reached, as far as the person may see them."""
-    met = set(reached.columns)
-    return [name for name in dict.fromkeys(shown.name for shown, _mask in view.columns) if name in met]
+    """Return the columns by which a dataset was reached, as far as the person may see them. One that it has in another
+    case was reached over the same data under another name."""
+    shown = list(dict.fromkeys(column.name for column, _mask in view.columns))
+    met = set(reached.columns) & set(shown)
+    lowered = {name.lower() for name in set(reached.columns) - met}
+    return [name for name in shown if name in met or name.lower() in lowered]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,14 +87,6 @@ class Snapshot:
         """Find the number of a column's name; None = no edge names it."""
         return self.written.names.get(text) or self.arrays.name_of(text)
 
-    @cached_property
-    def alike(self) -> dict[str, list[int]]:
-        """The numbers of column names by their lower case: by it, two names of the same data go together."""
-        found: dict[str, list[int]] = {}
-        for number in [*range(1, len(self.arrays.name_starts)), *self.names]:
-            found.setdefault(self.name(number).lower(), []).append(number)
-        return found
-
     def number_of(self, dataset_id: str) -> int | None:
         """Find a dataset by its id."""
         found = self.written.numbers.get(dataset_id)

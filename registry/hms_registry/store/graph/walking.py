@@ -168,20 +168,16 @@ def column_levels(graph: Snapshot, start: int, column: str, *, way: Way, bits: i
     first = graph.name_of(column) or UNNAMED
     met: Columns = {start: {first: 0}}
     level = [(start, first)]
-    steps: dict[int, dict[int, list[tuple[int, int, int]]]] = {}
+    steps = _Steps(graph, way, bits)
     at = 0
     while level and (depth is None or at < depth):
         at += 1
         following: list[tuple[int, int]] = []
         for node, near in level:
-            if node not in steps:
-                steps[node] = _steps(graph, node, way, bits)
-            of_node = steps[node]
-            rows = [row for each in of_node.values() for row in each] if near == 0 else of_node.get(near, [])
-            if near != 0:
-                rows = [*rows, *of_node.get(0, [])]
-            for far, far_column, code in rows:
-                for name in [far_column] if far_column or not near else _onward(graph, near, code, column):
+            for far, far_column, code in steps.rows(node, near):
+                is_same = code in (CODES[EdgeKind.SAME_DATA], TURNED)
+                onward = steps.alike(far, near, column) if is_same and near and not far_column else [far_column]
+                for name in onward:
                     known = met.setdefault(far, {})
                     if name not in known:
                         known[name] = at
@@ -190,19 +186,32 @@ def column_levels(graph: Snapshot, start: int, column: str, *, way: Way, bits: i
     return met
 
 
-def _steps(graph: Snapshot, node: int, way: Way, bits: int) -> dict[int, list[tuple[int, int, int]]]:
-    far, near_column, far_column, code = graph.columns(node, way)
-    mine = (BITS[code] & bits) > 0
-    found: dict[int, list[tuple[int, int, int]]] = {}
-    columns = (near_column[mine], far[mine], far_column[mine], code[mine])
-    for near, end, name, kind in zip(*(each.tolist() for each in columns), strict=True):
-        found.setdefault(near, []).append((end, name, kind))
-    return found
+class _Steps:
+    """The rows of the datasets that a walk comes by, by the columns that they are met from."""
 
+    def __init__(self, graph: Snapshot, way: Way, bits: int) -> None:
+        self._graph, self._way, self._bits = graph, way, bits
+        self._known: dict[int, dict[int, list[tuple[int, int, int]]]] = {}
 
-def _onward(graph: Snapshot, near: int, code: int, column: str) -> list[int]:
-    """Return the columns by which a column is met at the far end of an edge of the whole dataset."""
-    if code not in (CODES[EdgeKind.SAME_DATA], TURNED):
-        return [0]
-    name = column if near == UNNAMED else graph.name(near)
-    return graph.alike.get(name.lower(), [near])
+    def rows(self, node: int, column: int) -> list[tuple[int, int, int]]:
+        """Return far ends, their columns, and codes: of the whole all rows, of a column its own and the whole's."""
+        by_column = self._by_column(node)
+        if column == 0:
+            return [row for rows in by_column.values() for row in rows]
+        return by_column.get(column, []) + by_column.get(0, [])
+
+    def alike(self, node: int, column: int, asked: str) -> list[int]:
+        """Return what a column is called in another dataset of the same data: by its name in any case."""
+        name = asked if column == UNNAMED else self._graph.name(column)
+        named = [each for each in self._by_column(node) if each > 0 and each != column]
+        return [column, *(each for each in named if self._graph.name(each).lower() == name.lower())]
+
+    def _by_column(self, node: int) -> dict[int, list[tuple[int, int, int]]]:
+        if node not in self._known:
+            far, near_column, far_column, code = self._graph.columns(node, self._way)
+            mine = (BITS[code] & self._bits) > 0
+            found: dict[int, list[tuple[int, int, int]]] = {}
+            for near, *row in zip(*(each[mine].tolist() for each in (near_column, far, far_column, code)), strict=True):
+                found.setdefault(near, []).append((row[0], row[1], row[2]))
+            self._known[node] = found
+        return self._known[node]
