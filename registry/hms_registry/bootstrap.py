@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
     from hms_registry.oidc.tokens import OidcTokens
-    from hms_registry.ports.catalogue import Catalogue, Classes, Moment
+    from hms_registry.ports.catalogue import AuditEntry, Catalogue, Classes, Moment
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
@@ -281,20 +279,9 @@ class Registry:
         outcome: Literal["allowed", "denied"] = "allowed",
     ) -> None:
         """Write one line of the audit."""
-        from hms_registry.ports.catalogue import AuditEntry
-
         with self.catalogue.unit(writes=True) as uow:
-            uow.audit.record(
-                AuditEntry(
-                    at=now(),
-                    subject=principal.subject,
-                    auth_method=principal.auth_method,
-                    action=action,
-                    outcome=outcome,
-                    epoch=uow.epoch(),
-                    detail=detail,
-                )
-            )
+            line = _line(principal=principal, action=action, detail=detail, outcome=outcome, epoch=uow.epoch())
+            uow.audit.record(line)
             uow.commit()
 
     def note(self, *, principal: Principal, action: str, detail: Mapping[str, str], epoch: int) -> None:
@@ -303,19 +290,7 @@ class Registry:
         Raises:
             CatalogueUnavailable: too many lines wait to be written.
         """
-        from hms_registry.ports.catalogue import AuditEntry
-
-        self.audit_trail.add(
-            AuditEntry(
-                at=now(),
-                subject=principal.subject,
-                auth_method=principal.auth_method,
-                action=action,
-                outcome="allowed",
-                epoch=epoch,
-                detail=detail,
-            )
-        )
+        self.audit_trail.add(_line(principal=principal, action=action, detail=detail, outcome="allowed", epoch=epoch))
 
     def close(self) -> None:
         """Let go of everything that was opened. Idempotent."""
@@ -331,47 +306,23 @@ class Registry:
         self.close()
 
 
-def make_home(home: Path, *, steward: str) -> list[Path]:
-    """Make a home folder: a commented sources.yml, and a starter policy with *steward* as its steward.
+def _line(
+    *,
+    principal: Principal,
+    action: str,
+    detail: Mapping[str, str],
+    outcome: Literal["allowed", "denied"],
+    epoch: int,
+) -> AuditEntry:
+    """Say who did what, now."""
+    from hms_registry.ports.catalogue import AuditEntry
 
-    Returns:
-        the files that were made; those that exist are left as they are.
-    """
-    import hms_policies
-
-    starter = Path(hms_policies.__file__).parent / "starter"
-    made = []
-    home.mkdir(parents=True, exist_ok=True)
-    (home / ".hms-dta").mkdir(mode=0o700, exist_ok=True)
-    sources = home / "sources.yml"
-    if not sources.exists():
-        sources.write_text(_SOURCES, encoding="utf-8")
-        made.append(sources)
-    if not (home / "policies").exists():
-        shutil.copytree(starter, home / "policies")
-        roles = home / "policies" / "roles.yml"
-        roles.write_text(roles.read_text(encoding="utf-8").replace("STEWARD", _yaml_text(steward)), encoding="utf-8")
-        made += sorted(path for path in (home / "policies").rglob("*") if path.is_file())
-    return made
-
-
-def _yaml_text(text: str) -> str:
-    """Quote *text* for YAML, whose double-quoted texts are those of JSON: a login name may be `123`, `no` or `a: b`."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-_SOURCES = """\
-# The stores to look into. A name is the catalog in SQL; a secret comes by ${ENV} reference, never in plain text.
-# A relative path starts at this folder. See docs/sources.md.
-sources: {}
-#  lake:
-#    url: file:lake                 # a folder of Parquet, CSV or JSON-lines files
-#    agency: DOT:BTS
-#    privacy_tier: PUBLIC           # for what nobody labelled; without it: RESTRICTED
-#  cdc:
-#    url: postgresql://hms_dta:${CDC_PASSWORD}@db.example:5432/cdc
-#    agency: HHS:CDC
-#  flu:
-#    url: s3://cdc-flu/weekly
-#    options: {region: us-east-1, access_key: "${FLU_ACCESS_KEY}", secret_key: "${FLU_SECRET_KEY}"}
-"""
+    return AuditEntry(
+        at=now(),
+        subject=principal.subject,
+        auth_method=principal.auth_method,
+        action=action,
+        outcome=outcome,
+        epoch=epoch,
+        detail=detail,
+    )

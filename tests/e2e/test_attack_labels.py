@@ -12,12 +12,13 @@ import pytest
 from hms_crawler import crawl_all
 from hms_crawler.report import Report
 from hms_policies import load_bundle
-from hms_registry.bootstrap import Registry, make_home, now
+from hms_registry.bootstrap import Registry, now
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.names import Address
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
+from hms_registry.home import make_home
 from hms_registry.services.ingest import ingest
 from hms_registry.services.manifest import parse_manifest
 

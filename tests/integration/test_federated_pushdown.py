@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from governed import STEWARD, crawl_sources, publish_policies
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
+from hms_registry.home import make_home
 from services.postgres import PASSWORD, Database, PostgresServer
 from services.seaweedfs import SECRET, Bucket, SeaweedServer
 from services.tcp_proxy import Proxy, tcp_proxy

@@ -14,7 +14,8 @@ from hms_graphql import Question, answer
 from hms_graphql.deadline import Deadline
 from hms_graphql.limits import MAX_COST
 from hms_graphql.shapes import MAX_ALIASES, MAX_DEPTH, MAX_FIELDS, MAX_LEVELS, MAX_REPEATS, MAX_TOKENS
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
+from hms_registry.home import make_home
 from rest_client import Caller, calling
 from statements import statements
 

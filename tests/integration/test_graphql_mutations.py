@@ -12,7 +12,8 @@ from command import hms
 from governed import crawl_sources, publish_policies
 from hms_graphql import Answered, Question, answer
 from hms_registry.app import make_app
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
+from hms_registry.home import make_home
 from in_process import InProcess
 
 NAME = "lake.locks.calls"

@@ -12,7 +12,8 @@ import uvicorn
 
 from governed import STEWARD, crawl_sources, publish_policies
 from hms_registry.app import make_app
-from hms_registry.bootstrap import Registry, make_home, now
+from hms_registry.bootstrap import Registry, now
+from hms_registry.home import make_home
 from hms_registry.services.tokens import create_token
 
 ASKED = {"sql": "SELECT berth, sum(tonnes) AS tonnes FROM lake.public.calls GROUP BY berth"}

@@ -14,9 +14,10 @@ import pytest
 
 from governed import STEWARD, crawl_sources, publish_policies
 from hms_files import FilesAdapter, FilesConfig
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.names import Address
+from hms_registry.home import make_home
 from hms_registry.ports.adapter import ScanRequest, Scope
 from hms_s3 import S3Adapter, S3Config
 from real_files import FOLDER, REAL_FILES, TYPES, RealFile

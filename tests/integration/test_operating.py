@@ -15,7 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from governed import STEWARD, crawl_sources, publish_policies
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
+from hms_registry.home import make_home
 from hms_registry.logs import JsonLines
 from rest_client import Caller, calling
 

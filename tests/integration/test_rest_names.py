@@ -11,8 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from governed import STEWARD, crawl_sources, publish_policies
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
 from hms_registry.domain.names import Address, always_quoted
+from hms_registry.home import make_home
 from rest_client import Caller, calling
 
 ODD = [

@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from governed import STEWARD, publish_policies
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
 from hms_registry.errors import SettingsInvalid
+from hms_registry.home import make_home
 from hms_registry.http.tracing import Tracing, tracing_of
 from receiver import receiving
 from rest_client import calling

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from governed import STEWARD, crawl_sources, publish_policies
-from hms_registry.bootstrap import Registry, make_home
+from hms_registry.bootstrap import Registry
 from hms_registry.errors import AccessDenied, HmsError, SqlRefused, VersionNotFound, VersionNotReadable
+from hms_registry.home import make_home
 from services.seaweedfs import SECRET, Bucket
 
 TOLLS, NOTES = "lake.port.tolls", "notes.public.notes"

@@ -28,7 +28,8 @@ def add_to(app: typer.Typer) -> None:
 
 def init(context: typer.Context, as_json: AsJson = False) -> None:
     """Make this folder a registry's home: sources.yml, a starter policy, an empty catalogue."""
-    from hms_registry.bootstrap import Registry, make_home
+    from hms_registry.bootstrap import Registry
+    from hms_registry.home import make_home
 
     home = home_of(context).path
     made = make_home(home, steward=login_name())
