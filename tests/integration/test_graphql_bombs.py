@@ -205,3 +205,17 @@ def test_a_document_that_takes_too_long_is_ended_and_told_so(caller: Caller) -> 
         ]
     }
     assert len(seen) < len(whole)
+
+
+@pytest.mark.parametrize(
+    "forged", ["", "x", "Dataset:1", "RGF0YXNldDox", "U291cmNlOjE=", "27464=", "TWU6MQ==", "OjE=", "\x00"]
+)
+def test_an_id_that_is_none_is_told_so_and_is_no_failure_of_ours(caller: Caller, forged: str) -> None:
+    """Of another type, of nothing, of no type at all: null or what to do, and no word of what was sent."""
+    query = "query($id: ID!) { node(id: $id) { id } }"
+
+    answered = caller.send("POST", "/graphql", who="analyst", json={"query": query, "variables": {"id": forged}})
+
+    told = answered.json()
+    assert (told.get("data") or {}).get("node") is None
+    assert {error["extensions"]["code"] for error in told.get("errors", [])} <= {"settings-invalid", "request-invalid"}

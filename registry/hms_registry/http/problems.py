@@ -54,7 +54,7 @@ class Failed(BaseModel):
 
 
 RESPONSES: Final[dict[int | str, dict[str, object]]] = {
-    code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)
+    code: {"model": Failed} for code in (400, 401, 403, 404, 413, 422, 502, 503)
 }
 
 
