@@ -24,6 +24,7 @@ from hms_registry.cli import (
     crawling,
     curating,
     feeding,
+    lineage,
     policy,
     querying,
     seeding,
@@ -58,7 +59,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, curating, feeding, querying, policy, serving, tokens, seeding):
+for module in (crawling, checking, catalogue, curating, lineage, feeding, querying, policy, serving, tokens, seeding):
     module.add_to(app)
 
 
