@@ -18,7 +18,7 @@ from hms_registry.store import open_catalogue
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.engine import open_engine
 from hms_registry.store.revisions import REVISIONS
-from hms_registry.store.sqlite import SEARCH_INDEXES
+from hms_registry.store.sqlite_searching import INDEXES
 from hms_registry.store.tables import metadata
 from hms_registry.store.upgrade import configuration
 from store_samples import described, get, register
@@ -132,7 +132,7 @@ def test_an_upgrade_that_breaks_leaves_an_empty_database(tmp_path: Path, monkeyp
     """A migration runs wholly or not at all, and the next start does it."""
     path = tmp_path / "c.db"
     with monkeypatch.context() as patched:
-        patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (SEARCH_INDEXES[0], "CREATE NONSENSE"))
+        patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (INDEXES[0], "CREATE NONSENSE"))
         with pytest.raises(HmsError):
             open_catalogue(f"sqlite:///{path}")
 
