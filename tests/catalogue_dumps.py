@@ -27,6 +27,7 @@ from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
 from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, EdgeSet
+from hms_registry.ports.tokens import IssuedToken
 from hms_registry.store import open_catalogue
 from hms_registry.store.revisions import REVISIONS
 from services.postgres import Database, PostgresServer, programs, start
@@ -69,6 +70,9 @@ def fill(catalogue: Catalogue) -> None:
         taken = uow.deliveries.take("portal", now=AT, lease_s=60)
         assert taken is not None and uow.deliveries.advance(taken, now=AT, lease_s=0)
         figures = ColumnProfile(path=ColumnPath.of("n\0\udc80"), nulls=1, top=(TopValue(value="é\0", share=0.5),))
+        token = IssuedToken(id="one", digest="0" * 64, subject="ana", purpose="audit", made_at=AT, ends_at=AT)
+        uow.bearer_tokens.add([token])
+        uow.bearer_tokens.revoke("one", at=AT)
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]

@@ -10,7 +10,7 @@ Precedence:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hms_policies.yaml_text import Mapping, read_yaml
 from hms_registry.domain.columns import PrivacyTier
@@ -170,8 +170,11 @@ def known_names(bundle: Bundle) -> tuple[str, ...]:
     return (*(f"role:{name}" for name in sorted(roles.roles)), *sorted(roles.people))
 
 
-def resolve_principal(bundle: Bundle, who: str, *, auth_method: str = "local") -> Principal:
+def resolve_principal(bundle: Bundle, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
     """Return who somebody is: a person of roles.yml, else a role by its name or as `role:NAME`.
+
+    Args:
+        purpose: what they ask for; empty = what roles.yml states of the person.
 
     Raises:
         AuthenticationFailed: roles.yml knows neither.
@@ -180,10 +183,10 @@ def resolve_principal(bundle: Bundle, who: str, *, auth_method: str = "local") -
     roles = roles_of(bundle)
     person = roles.people.get(who)
     if person is not None:
-        return _principal(roles, who, person, auth_method)
+        return _principal(roles, who, replace(person, purpose=purpose or person.purpose), auth_method)
     name = who.removeprefix("role:")
     if name in roles.roles:
-        return _principal(roles, f"role:{name}", Person(roles=(name,)), auth_method)
+        return _principal(roles, f"role:{name}", Person(roles=(name,), purpose=purpose), auth_method)
     raise AuthenticationFailed(
         f"{who} is no person and no role of the published policy",
         hint=f"add them under people: in {FILE}, then hms-dta policy publish",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hms_registry.domain.sources import Source
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
-    from hms_registry.services.tokens import StaticTokens
+    from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
 
@@ -119,8 +119,11 @@ class Registry:
                 self._interned = (epoch, uow.bundles.classes())
             return self._interned[1]
 
-    def principal(self, who: str, *, auth_method: str = "local") -> Principal:
+    def principal(self, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
         """Who somebody is under the policy in force.
+
+        Args:
+            purpose: what they ask for, where that is said; else what roles.yml states of them.
 
         Raises:
             AuthenticationFailed: the policy knows no such person or role.
@@ -128,15 +131,21 @@ class Registry:
         """
         from hms_policies import resolve_principal
 
-        return resolve_principal(self.decisions().bundle, who, auth_method=auth_method)
+        return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
 
     @cached_property
-    def tokens(self) -> StaticTokens:
-        """The bearer tokens that callers over HTTP present."""
-        from hms_registry.services.tokens import StaticTokens
+    def tokens(self) -> CatalogueTokens:
+        """The bearer tokens that callers over HTTP present; those of an earlier release are taken in first."""
+        from hms_registry.services.token_file import take_in
+        from hms_registry.services.tokens import CatalogueTokens
 
-        path = (self.home or Path()) / ".hms-dta" / "tokens.json"
-        return StaticTokens(path=path, principal_of=lambda who: self.principal(who, auth_method="token"), clock=now)
+        if self.home is not None:
+            take_in(self.home / ".hms-dta" / "tokens.json", catalogue=self.catalogue, now=now())
+        return CatalogueTokens(
+            catalogue=self.catalogue,
+            principal_of=lambda who, purpose: self.principal(who, auth_method="token", purpose=purpose),
+            clock=now,
+        )
 
     @cached_property
     def sql(self) -> SqlService:

@@ -8,7 +8,8 @@
     │   ├── SourceNotFound
     │   ├── DatasetNotFound         also the answer for a dataset that the asker may not find
     │   ├── ColumnNotFound          also the answer for a column that the asker may not see
-    │   └── VersionNotFound
+    │   ├── VersionNotFound
+    │   └── TokenNotFound           no bearer token has that id
     ├── NameAmbiguous               one name, several datasets
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
@@ -111,6 +112,10 @@ class ColumnNotFound(NotFound):
 
 class VersionNotFound(NotFound):
     """The dataset has no such version."""
+
+
+class TokenNotFound(NotFound):
+    """No bearer token has that id."""
 
 
 class NameAmbiguous(HmsError):

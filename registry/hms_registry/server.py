@@ -70,7 +70,7 @@ def run(
             f"{host} is reachable from other machines",
             hint="this release serves loopback only: --host 127.0.0.1, or in a container --behind-loopback",
         )
-    _ = registry.webhooks  # a mistake in them is told before anything listens
+    _ = registry.webhooks, registry.tokens  # a mistake in them is told before anything listens
     registry.sql.start_children()
     _Server(registry, host=host, port=port, crawl_every=crawl_every).run()
 

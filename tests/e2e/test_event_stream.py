@@ -149,14 +149,11 @@ def test_a_server_that_stops_ends_its_streams(server: Server) -> None:
 
 
 def test_a_stream_ends_with_its_token(server: Server) -> None:
-    """A token that is taken away is not good for what happens later."""
-    with listening(server, ANALYST) as reader:
-        tokens = server.home / ".hms-dta" / "tokens.json"
-        kept = tokens.read_text()
-        tokens.write_text("[]")
-        try:
-            rest = list(reader.answer.iter_lines())
-        finally:
-            tokens.write_text(kept)
+    """A token that is revoked is not good for what happens later."""
+    made = hms(server.home, "token", "create", "--as", ANALYST, "--json").json
+    server.tokens["revoked"] = made["token"]
+    with listening(server, "revoked") as reader:
+        assert hms(server.home, "token", "revoke", made["id"]).code == 0
+        rest = list(reader.answer.iter_lines())
 
     assert [line for line in rest if line.startswith("data:")] == []

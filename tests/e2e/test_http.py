@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from command import hms
+from hms_registry.bootstrap import Registry
 from hms_registry.services.tokens import create_token
 from serving import ANALYST, NUMBERS, SMALL, STEWARD, Server, make_shop, serving
 
@@ -124,9 +125,8 @@ def test_no_token_of_ours_is_401(server: Server, credential: str) -> None:
 def test_an_expired_token_is_401(server: Server) -> None:
     """A token has an end."""
     then = datetime.now(UTC) - timedelta(hours=1)
-    token, _ = create_token(
-        server.home / ".hms-dta" / "tokens.json", subject=ANALYST, lasts=timedelta(minutes=1), now=then
-    )
+    with Registry.open(server.home) as registry:
+        token, _ = create_token(catalogue=registry.catalogue, subject=ANALYST, lasts=timedelta(minutes=1), now=then)
 
     answer = server.post({"sql": SMALL}, headers={"Authorization": f"Bearer {token}"})
 

@@ -45,7 +45,7 @@ def client(registry: Registry) -> Iterator[httpx.Client]:
 
 
 def bearer(registry: Registry, who: str) -> dict[str, str]:
-    token, _ = create_token(registry.tokens.path, subject=who, lasts=timedelta(hours=1), now=now())
+    token, _ = create_token(catalogue=registry.catalogue, subject=who, lasts=timedelta(hours=1), now=now())
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -39,6 +39,7 @@ from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.domain.sources import Source, SourceStatus
 from hms_registry.ports.profiles import KeptProfiles
+from hms_registry.ports.tokens import BearerTokens
 
 
 class Sources(Protocol):
@@ -456,6 +457,8 @@ class UnitOfWork(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def profiles(self) -> KeptProfiles: ...
+    @property
+    def bearer_tokens(self) -> BearerTokens: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Final
 
 from hms_registry.domain.columns import ARRAY, ArrayStep, Column, ColumnPath, PrivacyTier
 from hms_registry.store.codec import dump
 
 _NULLABLE, _GUESSED, _PARTITION, _DECLASSIFIED = 1, 2, 4, 8
 _ONE = Decimal(1)
+_SHORT: Final = 5
+"""Of how much a column's list is made where nothing was said of it."""
 
 
 def _present(document: dict[str, object]) -> dict[str, object]:
@@ -55,7 +59,12 @@ def column_document(column: Column) -> list[object]:
 
 
 def parse_column(document: list[object]) -> Column:
-    """Read back `column_document`."""
+    """Read back `column_document`. Equal columns of which nothing was said are one object: tables share them."""
+    is_silent = len(document) == _SHORT and isinstance(document[0], str)
+    return _silent_column(tuple(document)) if is_silent else _column(document)
+
+
+def _column(document: Sequence[object]) -> Column:
     path, trino_type, native_type, arrow_type, flags, *rest = document
     said = rest[0] if rest else {}
     assert isinstance(path, str | list) and isinstance(flags, int) and isinstance(said, dict)
@@ -75,6 +84,9 @@ def parse_column(document: list[object]) -> Column:
         tags=frozenset(said.get("tags", ())),
         privacy_tier=None if tier is None else PrivacyTier[tier],
     )
+
+
+_silent_column = lru_cache(maxsize=10_000)(_column)
 
 
 def column_text(column: Column) -> str:

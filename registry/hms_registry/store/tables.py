@@ -282,3 +282,17 @@ deliveries = Table(
     Column("lease_until", Text, nullable=False),
     Column("holder", Text),  # the process that delivers, as `holders` names it
 )
+
+bearer_tokens = Table(
+    "bearer_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of the token, which is not kept
+    Column("subject", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("made_by", Text, nullable=False),  # the login that made it
+    Column("made_at", Text, nullable=False),
+    Column("ends_at", Text, nullable=False),
+    Column("revoked_at", Text),
+)

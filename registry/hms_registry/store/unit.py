@@ -9,6 +9,7 @@ from typing import Self
 
 from hms_registry.ports.catalogue import Moment
 from hms_registry.store.audit import SqlAudit
+from hms_registry.store.bearer_tokens import SqlBearerTokens
 from hms_registry.store.bundles import SqlBundles
 from hms_registry.store.classes import ClassCache
 from hms_registry.store.column_forms import ColumnForms
@@ -134,6 +135,10 @@ class SqlUnit:
     def profiles(self) -> SqlProfiles:
         return SqlProfiles(self._session)
 
+    @cached_property
+    def bearer_tokens(self) -> SqlBearerTokens:
+        return SqlBearerTokens(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -148,7 +153,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries", "renames", "profiles", "inventory",
+    "deliveries", "renames", "profiles", "inventory", "bearer_tokens",
 )  # fmt: skip
 
 
