@@ -144,8 +144,8 @@ def classes_in_use(session: Session) -> Classes:
     used = select(tables.datasets.c.number).where(tables.datasets.c.class_id == of_dataset.c.id).exists()
     datasets = {row.id: parse_dataset_labels(row.labels) for row in session.read(select(of_dataset).where(used))}
     used = select(tables.search_documents.c.key).where(tables.search_documents.c.reach_id == reach.c.id).exists()
-    slots = session.read(select(reach.c.slots).where(used)).scalars()
-    ids = {class_id for each in slots for slot in json.loads(each) for class_id in slot}
+    texts = session.read(select(reach.c.classes).where(used)).scalars()
+    ids = {class_id for text in texts for slot in json.loads(text)[1] for class_id in slot}
     columns = {
         row.id: (datasets[row.dataset_class_id], parse_column_labels(row.labels))
         for row in session.read(select(of_column).where(session.dialect.among(of_column.c.id, ids)))

@@ -23,20 +23,16 @@ _PEOPLE: Final = 64
 
 def intern_reaches(session: Session, wanted: Iterable[Reach]) -> dict[Reach, int]:
     """Return the ids of reaches, adding those that are new. A fixed number of statements."""
-    texts = {(each.class_id, json.dumps(each.slots)): each for each in wanted}
+    texts = {_text(each): each for each in wanted}
 
     def known() -> dict[Reach, int]:
-        among = session.dialect.among
-        of_classes = among(_reaches.c.class_id, {class_id for class_id, _ in texts})
-        of_slots = among(_reaches.c.slots, {slots for _, slots in texts})
-        rows = session.read(select(_reaches).where(of_classes, of_slots))
-        found = {(row.class_id, row.slots): row.id for row in rows}
-        return {each: found[key] for key, each in texts.items() if key in found}
+        rows = session.read(select(_reaches).where(session.dialect.among(_reaches.c.classes, texts)))
+        return {texts[row.classes]: row.id for row in rows}
 
     found = known()
-    missing = [key for key, each in texts.items() if each not in found]
+    missing = [text for text, each in texts.items() if each not in found]
     if missing:
-        session.write(insert(_reaches), [{"class_id": class_id, "slots": slots} for class_id, slots in missing])
+        session.write(insert(_reaches), [{"classes": text} for text in missing])
         found = known()
     return found
 
@@ -45,7 +41,7 @@ def load_reaches(session: Session) -> dict[int, Reach]:
     """Return all reaches; reads those that were not met before."""
     known = session.classes.reaches
     for row in session.read(select(_reaches).where(_reaches.c.id > max(list(known), default=0))):
-        known[row.id] = Reach(row.class_id, tuple(map(tuple, json.loads(row.slots))))
+        known[row.id] = _reach(row.classes)
     return known
 
 
@@ -64,6 +60,15 @@ def seen_reaches(session: Session, visible: Visibility) -> dict[frozenset[str], 
         seen.clear()
     seen[visible] = len(reaches), decided
     return decided
+
+
+def _text(reach: Reach) -> str:
+    return json.dumps([reach.class_id, reach.slots])
+
+
+def _reach(text: str) -> Reach:
+    class_id, slots = json.loads(text)
+    return Reach(class_id, tuple(map(tuple, slots)))
 
 
 def hidden_slots(reach: Reach, visible: Visibility) -> frozenset[str]:

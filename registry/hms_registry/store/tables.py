@@ -180,9 +180,7 @@ search_reaches = Table(
     "search_reaches",
     metadata,
     Column("id", Integer, Identity(), primary_key=True),
-    Column("class_id", Integer, ForeignKey("dataset_classes.id"), nullable=False),
-    Column("slots", Text, nullable=False),  # column classes of each slot, see `documents.Slotted`
-    UniqueConstraint("class_id", "slots"),
+    Column("classes", Text, nullable=False, unique=True),  # [class of the dataset, [[column classes of a slot], ...]]
 )
 
 search_documents = Table(

@@ -22,11 +22,9 @@ def upgrade() -> None:
     op.create_table(
         "search_reaches",
         sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
-        sa.Column("class_id", sa.Integer(), nullable=False),
-        sa.Column("slots", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["class_id"], ["dataset_classes.id"], name=op.f("fk_search_reaches_class_id")),
+        sa.Column("classes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_reaches")),
-        sa.UniqueConstraint("class_id", "slots", name=op.f("uq_search_reaches_class_id")),
+        sa.UniqueConstraint("classes", name=op.f("uq_search_reaches_classes")),
     )
     op.create_table(
         "search_documents",
