@@ -18,7 +18,18 @@ from typing import Annotated, Final
 
 import typer
 
-from hms_registry.cli import catalogue, checking, crawling, feeding, policy, querying, seeding, serving, tokens
+from hms_registry.cli import (
+    catalogue,
+    checking,
+    crawling,
+    feeding,
+    indexing,
+    policy,
+    querying,
+    seeding,
+    serving,
+    tokens,
+)
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
 
@@ -47,7 +58,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, feeding, querying, policy, serving, tokens, seeding):
+for module in (crawling, checking, catalogue, feeding, querying, policy, serving, tokens, seeding, indexing):
     module.add_to(app)
 
 

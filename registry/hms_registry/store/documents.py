@@ -7,6 +7,7 @@ what part it is; marks are tokens that nobody can ask for.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Part(IntEnum):
 
 _MARKS: Final = {part: chr(0xE000 + part) for part in Part}
 _PARTS: Final = {mark: part for part, mark in _MARKS.items()}
+_MARK: Final = re.compile(f"([{''.join(_PARTS)}])")
 _BETWEEN: Final = f" {COLUMN} "
 
 
@@ -92,16 +94,12 @@ def slotted(forms: Sequence[ColumnForm], classes: Sequence[int]) -> Slotted:
 def parts_of(texts: Iterable[str | None]) -> Iterator[tuple[Part, str]]:
     """Yield the texts of slots and of the dataset itself, each with its part, as they were put together."""
     for text in filter(None, texts):
-        part, words = Part.NAME, []
-        for token in text.split(" "):
-            if token not in _PARTS:
-                words.append(token)
-                continue
-            if words:
-                yield part, " ".join(words)
-            part, words = _PARTS[token], []
-        if words:
-            yield part, " ".join(words)
+        part = Part.NAME
+        for piece in _MARK.split(text):
+            if piece in _PARTS:
+                part = _PARTS[piece]
+            elif words := piece.strip(" "):
+                yield part, words
 
 
 def exact_column(path: Sequence[str]) -> tuple[str, ...]:

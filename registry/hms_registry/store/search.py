@@ -20,6 +20,7 @@ from hms_registry.store import tables
 from hms_registry.store.asked import Asked
 from hms_registry.store.facets import narrow
 from hms_registry.store.indexing import fold
+from hms_registry.store.rebuilding import rebuild_index
 from hms_registry.store.session import Session
 from hms_registry.store.words import MAX_TEXT, Words
 
@@ -57,6 +58,10 @@ class SqlSearch:
             total_is_exact=asked.total_is_exact,
             facets=asked.facets(facets),
         )
+
+    def rebuild(self) -> int:
+        """Forget all that search knows and read it from the datasets again; returns how many there are."""
+        return rebuild_index(self._session)
 
     def _may_find(self, visible: Visibility) -> ColumnElement[bool]:
         return and_(

@@ -9,11 +9,14 @@ from typing import Final
 from hms_registry.store.documents import Part
 from hms_registry.store.indexing import fold
 from hms_registry.store.match import Phrase
-from hms_registry.store.tokens import tokens
+from hms_registry.store.tokens import SEPARATOR, tokens
 
 MAX_WORDS: Final = 32
 MAX_TEXT: Final = 2_000
 """What is asked beyond these bounds is not looked at."""
+
+
+_APART: Final = f" {SEPARATOR} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,9 @@ class Words:
 
 def found_in(phrases: Iterable[Phrase], texts: Iterable[tuple[Part, str]]) -> list[set[Part]]:
     """Return for each phrase the parts that hold it, as the databases would find it there."""
-    spaced = [(part, f" {text} ") for part, text in texts]
+    pieces: dict[Part, list[str]] = {}
+    for part, text in texts:
+        pieces.setdefault(part, []).append(text)
+    spaced = [(part, f" {_APART.join(of_part)} ") for part, of_part in pieces.items()]
     asked = [f" {' '.join(phrase.tokens)}{'' if phrase.is_prefix else ' '}" for phrase in phrases]
     return [{part for part, text in spaced if written in text} for written in asked]
