@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hms_registry.domain.columns import Column, ColumnPath, PrivacyTier
 from hms_registry.domain.crawls import Balance, CrawlState, Failure
+from hms_registry.domain.curations import CuratedColumn, Curation, Deprecation
 from hms_registry.domain.datasets import Dataset, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -74,6 +75,15 @@ def fill(catalogue: Catalogue) -> None:
         uow.bearer_tokens.add([token])
         uow.bearer_tokens.revoke("one", at=AT)
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
+        heir = Deprecation(reason="old é", successor=done[1].dataset_id)
+        words = CuratedColumn(path="id", description="number", tags=frozenset({"key"}))
+        uow.curations.put(
+            done[2].dataset_id,
+            Curation(
+                revision=1, owner="AMS", tags=frozenset({"grain"}), columns=(words,), deprecation=heir, by="ana", at=AT
+            ),
+            event="DatasetDeprecated",
+        )
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
         )

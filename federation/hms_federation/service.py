@@ -195,7 +195,7 @@ class SqlService:
         self._clock = clock
         self._planner = planner
         self._preload = preload
-        self._most_children = most_children
+        self.most_children = most_children
         self._children: Children | None = None
         self._kept: _Kept | None = None
         self._known = Known()
@@ -258,9 +258,15 @@ class SqlService:
 
         with self._lock:
             if self._children is None:
-                self._children = Children(most=self._most_children, preload=self._preload)
+                self._children = Children(most=self.most_children, preload=self._preload)
             self._children.start()
             return self._children
+
+    @property
+    def running(self) -> int:
+        """How many queries run in children now."""
+        children = self._children
+        return 0 if children is None else children.running
 
     def close(self) -> None:
         """End every child, and what is kept between questions. Idempotent."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
+from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
+from hms_registry.errors import AccessDenied
 from hms_registry.ports.catalogue import UnitOfWork
-from hms_registry.ports.policy import Decisions
+from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.editing import Edited, Editor
 
 
 @dataclass
@@ -22,19 +26,55 @@ class Asking:
     """The context of one document. Its statements do not grow with the page that is asked for.
 
     Everything happens on one thread: the unit of work is not shared.
+
+    Attributes:
+        introspects: the document may ask what the schema is.
+        has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
-    uow: UnitOfWork
+    unit: UnitOfWork
     principal: Principal
-    decisions: Decisions
+    decisions: EditDecisions
+    editor: Editor | None = None
+    introspects: bool = False
+    deadline: Deadline = field(default_factory=Deadline)
+    has_edited: bool = field(default=False, init=False)
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._load_anew()
+
+    def edit(self, edit: Callable[[Editor], Edited]) -> Edited:
+        """Make an edit outside the snapshot, and go on in one that has it, under the policy in force then.
+
+        Raises:
+            AccessDenied: nothing is edited at this door.
+        """
+        if self.editor is None:
+            raise AccessDenied("nothing is edited at this door", hint="ask POST /graphql of hms-dta serve")
+        self.uow.__exit__(None, None, None)
+        try:
+            edited = edit(self.editor)
+            self.has_edited = True
+            return edited
+        finally:
+            self.decisions = self.editor.decisions()
+            self.unit.__enter__()
+            self.__dict__.pop("sources", None)
+            self._load_anew()
+
+    def _load_anew(self) -> None:
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
         self.profiles = DataLoader(load_fn=self._profiles)
+
+    @property
+    def uow(self) -> UnitOfWork:
+        """The snapshot, as long as there is time left to ask it."""
+        self.deadline.check()
+        return self.unit
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:

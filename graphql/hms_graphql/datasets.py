@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 from strawberry import relay
@@ -15,7 +15,7 @@ from hms_graphql.lineage import Lineage
 from hms_graphql.profiles import Profile
 from hms_graphql.sources import Source
 from hms_graphql.versions import SchemaStep, SchemaVersion
-from hms_graphql.words import DatasetKind, DatasetState, Direction, Long, PrivacyTier, StorageTier, long
+from hms_graphql.words import DatasetKind, DatasetState, Direction, Edit, Long, PrivacyTier, StorageTier, long
 from hms_registry.services.catalogue import View, lineage
 from hms_registry.services.history import Past
 from hms_registry.services.profiles import seen_profile
@@ -33,6 +33,20 @@ class Observation:
     size_bytes: Long | None
     modified_at: datetime | None
     findings: list[str] = strawberry.field(description="What a person should know of it.")
+
+
+@strawberry.type(description="Why a dataset is not to be used any more.")
+class Deprecation:
+    reason: str
+    successor: Annotated[Dataset, strawberry.lazy("hms_graphql.datasets")] | None = strawberry.field(
+        description="What is to be used in its place; null where there is none that you may find."
+    )
+
+
+@strawberry.type(description="The last edit of what is said of a dataset here.")
+class LastEdit:
+    by: str
+    at: datetime
 
 
 @strawberry.type(description="A registered dataset, as you may see it.")
@@ -56,6 +70,7 @@ class Dataset(relay.Node):
     may_read: bool = strawberry.field(description="You may query its rows, under `rowFilters` and each column's mask.")
     reason: str = strawberry.field(description="Why you may not; empty where you may.")
     row_filters: list[str] = strawberry.field(description="You see rows where all of these hold.")
+    revision: int = strawberry.field(description="Grows with each edit; an edit says which one it has seen.")
 
     @classmethod
     def of(cls, view: View) -> Self:
@@ -81,6 +96,7 @@ class Dataset(relay.Node):
             may_read=decision.may_read,
             reason=decision.reason,
             row_filters=list(decision.told_filters),
+            revision=dataset.curation.revision if dataset.curation else 0,
         )
 
     @classmethod
@@ -151,6 +167,24 @@ class Dataset(relay.Node):
             decisions=asking.decisions,
         )
         return Lineage.of(graph)
+
+    @strawberry.field(description="That it is not to be used any more; null if it is to be used.")
+    async def deprecation(self, info: Info) -> Deprecation | None:
+        stated = self.view.dataset.curation and self.view.dataset.curation.deprecation
+        if not stated:
+            return None
+        heir = await info.context.views.load(stated.successor) if stated.successor else None
+        return Deprecation(reason=stated.reason, successor=None if heir is None else Dataset.of(heir))
+
+    @strawberry.field(description="Who edited last what is said of it here, and when; null if nobody did.")
+    def last_edit(self) -> LastEdit | None:
+        curation = self.view.dataset.curation
+        return None if curation is None or curation.at is None else LastEdit(by=curation.by, at=curation.at)
+
+    @strawberry.field(description="What you may do to what is said of it here.")
+    def may_edit(self, info: Info) -> list[Edit]:
+        asking = info.context
+        return sorted(asking.decisions.edits(asking.principal, self.view.dataset.labels))
 
     async def _past(self, asking: Asking) -> Past:
         history = await asking.histories.load(self.view.dataset.id)

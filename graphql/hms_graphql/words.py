@@ -11,7 +11,7 @@ from strawberry.types.scalar import ScalarDefinition
 from hms_registry.domain.changes import ChangeKind, Grade
 from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.datasets import DatasetKind, DatasetState
-from hms_registry.domain.decisions import Mask
+from hms_registry.domain.decisions import Edit, Mask
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.profiles import Method
 
@@ -22,6 +22,7 @@ __all__ = [
     "DatasetState",
     "Direction",
     "EdgeKind",
+    "Edit",
     "Grade",
     "Long",
     "Mask",
@@ -57,6 +58,7 @@ for _word, _description in (
     (DatasetKind, "What the store calls it."),
     (DatasetState, "What the last crawls saw of it."),
     (Mask, "How a query of yours would be shown a column. What would be denied is not listed at all."),
+    (Edit, "What somebody may do to what is said of a dataset. DECLASSIFY: also what could open something by it."),
     (Method, "How far the figures of a profile may be relied on: EXACT is of all rows."),
     (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),
 ):

@@ -14,7 +14,7 @@ from hms_policies.mentions import remention
 from hms_policies.roles import resolve_principal
 from hms_policies.yaml_text import Mapping, read_yaml
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.decisions import Decision, Mask
+from hms_registry.domain.decisions import Decision, Edit, Mask
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address
 from hms_registry.errors import AuthenticationFailed, PolicyInvalid, SettingsInvalid
@@ -43,7 +43,7 @@ class Case(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     who: str
-    action: Literal["find", "read"] = "read"
+    action: Literal["find", "read"] | Edit = "read"
     dataset: str
     column: str = ""
     expect: Annotated[tuple[str, str], BeforeValidator(_expectation)]
@@ -153,7 +153,11 @@ class _Runner:
             return f"{name} has no column {case.column}"
         decision = self.decisions.decide(principal, labels)
         kind, text = case.expect
-        found = _found(decision, case)
+        if isinstance(case.action, Edit):
+            found = "allow" if case.action in self.decisions.edits(principal, labels) else "deny"
+            decision = Decision()  # its reason and filters are about reading
+        else:
+            found = _found(decision, case)
         stated = f"{kind}: {text}" if text else kind
         holds = (
             text in map(_spaced, decision.row_filters) and decision.may_read if kind == "filter" else found == stated

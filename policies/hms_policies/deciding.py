@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Final
@@ -13,9 +13,10 @@ from hms_policies.explaining import Explainer
 from hms_policies.records import ColumnRecord, DatasetRecord, PrincipalRecord
 from hms_policies.statements import read_statements
 from hms_policies.tokens import Kind
+from hms_policies.widening import Widening
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.decisions import Decision, Explanation, Mask, Visibility
+from hms_registry.domain.decisions import Decision, Edit, Explanation, Mask, Visibility
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.principals import Principal
 from hms_registry.ports.catalogue import Bundle, Classes
@@ -67,6 +68,8 @@ class PolicyDecisions:
         self._unread = [field.name for field in fields(Principal) if field.name not in words]
         self._dataset = lru_cache(_REMEMBERED)(self._decide_dataset)
         self._column = lru_cache(_REMEMBERED)(self._decide_column)
+        self._edits = lru_cache(_REMEMBERED)(self._decide_edits)
+        self._widening = Widening(self._statements)
         self._visible: tuple[Classes | None, dict[Principal, Visibility]] = (None, {})
         self._explainer: Explainer | None = None
 
@@ -117,6 +120,22 @@ class PolicyDecisions:
         seen = PrincipalRecord.of(self._seen(principal))
         read = [(field.name, getattr(seen, field.name)) for field in fields(PrincipalRecord)]
         return hashlib.sha256(repr((self.bundle.epoch, self.bundle.digest, read)).encode()).hexdigest()
+
+    def edits(self, principal: Principal, labels: DatasetLabels) -> frozenset[Edit]:
+        """Return what this principal may do to what is said of a dataset that they may find. A fault is a denial."""
+        seen = self._seen(principal)
+        try:
+            return self._edits(seen, labels) if self.verdict(seen, labels).may_find else frozenset()
+        except Fault:
+            return frozenset()
+
+    def opens_by_tags(self, *, added: Iterable[str] = (), removed: Iterable[str] = ()) -> bool:
+        """Say whether such tags could show or permit anybody more; in doubt, they could."""
+        return self._widening.by_tags(added=added, removed=removed)
+
+    def opens_by_owner(self) -> bool:
+        """Say whether another owner could show or permit anybody more."""
+        return self._widening.by_owner
 
     def verdict(self, principal: Principal, labels: DatasetLabels) -> Verdict:
         """Decide on a dataset as a whole. A fault is a denial, and is asked again next time."""
@@ -179,6 +198,12 @@ class PolicyDecisions:
         if not ask("allow", who, "read", what):
             return Verdict(may_find=True, reason="no policy allows reading it")
         return Verdict(may_find=True, may_read=True, row_filters=self._engine.texts("row_filter", who, what))
+
+    def _decide_edits(self, principal: Principal, labels: DatasetLabels) -> frozenset[Edit]:
+        who, what, ask = PrincipalRecord.of(principal), DatasetRecord.of(labels), self._engine.holds
+        return frozenset(
+            edit for edit in Edit if ask("edit", who, str(edit), what) and not ask("deny", who, str(edit), what)
+        )
 
     def _decide_column(self, principal: Principal, dataset: DatasetLabels, column: ColumnLabels) -> Mask:
         who, what = PrincipalRecord.of(principal), ColumnRecord.of(dataset, column)

@@ -11,7 +11,7 @@ from hms_policies.deciding import PolicyDecisions
 from hms_policies.mentions import remention
 from hms_policies.roles import known_names, resolve_principal
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.decisions import Decision, Mask
+from hms_registry.domain.decisions import Decision, Edit, Mask
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.principals import Principal
 from hms_registry.ports.catalogue import Bundle, Classes
@@ -41,7 +41,7 @@ class Change:
 
     turn: Turn
     who: str
-    what: Literal["find", "read", "row filter", "mask"]
+    what: Literal["find", "read", "row filter", "mask"] | Edit
     dataset: str
     column: str = ""
     before: str = ""
@@ -58,6 +58,8 @@ class Change:
                 shown = f"rows where {self.before or 'anything'} -> rows where {self.after or 'anything'}"
             case "mask":
                 shown = f"mask {self.before} -> {self.after}"
+            case _:
+                return f"{self.who} {self.turn} {self.what} on {where}"
         return f"{self.who} {self.turn} on {where}: {shown}"
 
 
@@ -111,8 +113,13 @@ def diff(old: Bundle, new: Bundle, datasets: Iterable[Dataset], people: Iterable
         for who in known
         for method in _METHODS
         for old_labels, new_labels, names in groups.values()
-        for change in _changes(
-            who, names, before.decide(who, old_labels, method=method), after.decide(who, new_labels, method=method)
+        for change in (
+            *_changes(
+                who, names, before.decide(who, old_labels, method=method), after.decide(who, new_labels, method=method)
+            ),
+            *_edit_changes(
+                who, names, before.edits(who, old_labels, method=method), after.edits(who, new_labels, method=method)
+            ),
         )
     }
     return PolicyDiff(changes=tuple(sorted(changes, key=lambda each: (each.who, each.dataset, each.what, each.column))))
@@ -130,10 +137,16 @@ class _Side:
         return cls(PolicyDecisions(bundle, classes=lambda: nothing), people)
 
     def decide(self, who: str, labels: DatasetLabels, *, method: str) -> Decision:
+        principal = self._principal(who, method)
+        return _NOTHING if principal is None else self.decisions.decide(principal, labels)
+
+    def edits(self, who: str, labels: DatasetLabels, *, method: str) -> frozenset[Edit]:
+        principal = self._principal(who, method)
+        return frozenset() if principal is None else self.decisions.edits(principal, labels)
+
+    def _principal(self, who: str, method: str) -> Principal | None:
         principal = self.people.get(who) or self.people.get(f"role:{who}")
-        if principal is None:
-            return _NOTHING
-        return self.decisions.decide(replace(principal, auth_method=method), labels)
+        return None if principal is None else replace(principal, auth_method=method)
 
 
 def _changes(who: str, names: list[str], before: Decision, after: Decision) -> Iterator[Change]:
@@ -145,6 +158,12 @@ def _changes(who: str, names: list[str], before: Decision, after: Decision) -> I
             yield _filter_change(who, name, before, after)
         if before.may_find and after.may_find:
             yield from _mask_changes(who, name, before, after)
+
+
+def _edit_changes(who: str, names: list[str], before: frozenset[Edit], after: frozenset[Edit]) -> Iterator[Change]:
+    for edit in sorted(before ^ after):
+        for name in names:
+            yield Change(turn=_turn(is_gain=edit in after), who=who, what=edit, dataset=name)
 
 
 def _access(who: str, name: str, before: Decision, after: Decision) -> Iterator[Change]:

@@ -9,7 +9,7 @@ from hms_policies.engine import Engine, Fault
 from hms_policies.records import ColumnRecord, DatasetRecord, PrincipalRecord
 from hms_policies.statements import Statement
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.decisions import Explanation, Mask, Rule
+from hms_registry.domain.decisions import Edit, Explanation, Mask, Rule
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.principals import Principal
 
@@ -63,6 +63,8 @@ class Explainer:
             for name, column_labels in labels.columns:
                 if decision.may_find and column in (None, name):
                     self._column(account, name, labels, column_labels, decision.mask(name))
+            if column is None:
+                self._edits(account, str(dataset.address), labels, decisions.edits(principal, labels))
         except Fault as fault:
             account.say(f"the policy cannot decide ({fault.reason}), and that is a denial")
         return Explanation(decision=decision, sentences=tuple(account.sentences), rules=tuple(account.rules))
@@ -102,6 +104,12 @@ class Explainer:
                 else self._engine.spoken("row_filter", account.record, what)
             )
             account.say(f"{name} comes from {_described(origin)}, which {account.who} {outcome}", spoken)
+
+    def _edits(self, account: _Account, name: str, labels: DatasetLabels, edits: frozenset[Edit]) -> None:
+        what = DatasetRecord.of(labels)
+        spoken = [each for edit in sorted(edits) for each in self._engine.spoken("edit", account.record, edit, what)]
+        if spoken:
+            account.say(f"{account.who} may {', '.join(sorted(edits))} {name}", list(dict.fromkeys(spoken)))
 
     def _column(self, account: _Account, name: str, dataset: DatasetLabels, column: ColumnLabels, mask: Mask) -> None:
         if mask is Mask.NONE:

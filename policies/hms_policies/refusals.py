@@ -17,16 +17,23 @@ from hms_policies.names import check_names
 from hms_policies.records import CLASSES, FIELDS
 from hms_policies.statements import Call, Statement, literal
 from hms_policies.tokens import Kind, Token
+from hms_registry.domain.decisions import Edit
 from hms_registry.errors import PolicyInvalid
 
 ACTIONS: Final = ("find", "read")
+EDITS: Final = tuple(map(str, Edit))
 HEADS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "allow": (("Principal",), ("String",), ("Dataset",)),
     "deny": (("Principal",), ("String",), ("Dataset", "Column")),
     "mask": (("Principal",), ("Column",), ("String",)),
     "row_filter": (("Principal",), ("Dataset",), ("String",)),
+    "edit": (("Principal",), ("String",), ("Dataset",)),
 }
 """The relations that are asked, and what each argument is."""
+
+_ACTIONS_OF: Final = {"allow": ACTIONS, "edit": EDITS, "deny": ACTIONS + EDITS}
+"""What may be denied is all that may be allowed. An `allow` of any action is of none of the edits: a policy of before
+there were any must not permit them."""
 
 _FORBIDDEN = {
     "cut": "a cut makes the answer depend on the order of rules; write the condition out",
@@ -138,17 +145,18 @@ def _check_head(statement: Statement, called: set[str]) -> None:
 
 
 def _check_action(statement: Statement) -> None:
-    if statement.name not in ("allow", "deny"):
+    known = _ACTIONS_OF.get(statement.name)
+    if known is None:
         return
     action = literal(statement.args[1])
-    if action is not None and action not in ACTIONS:
-        raise _refuse(statement, statement.line, f"there is no action {action!r}", _nearest(action, ACTIONS))
+    if action is not None and action not in known:
+        raise _refuse(statement, statement.line, f"there is no action {action!r}", _nearest(action, known))
     subject = statement.args[2]
-    if action == "find" and len(subject) > 2 and subject[2].text == "Column":
+    if action not in (None, "read") and len(subject) > 2 and subject[2].text == "Column":
         raise _refuse(
             statement,
             statement.line,
-            "find is asked of datasets only",
+            f"{action} is asked of datasets only",
             'deny(principal, "read", column: Column) hides a column everywhere',
         )
 

@@ -1,4 +1,4 @@
-"""The registry over HTTP, on loopback: each route over one service, and what stands before and behind all of them.
+"""The registry over HTTP: each route over one service, and what stands before and behind all of them.
 
 Each query runs in a child process of its own. A caller is who their bearer token says; every header that claims
 another identity is ignored. Host and Origin are checked, so that a web page cannot reach a registry on its reader's own
@@ -16,20 +16,30 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
-from hms_registry.http import events, graphql, health, query
+from hms_registry.http import catalogue, events, graphql, health, ingesting, metrics, query
 from hms_registry.http.gate import Gate
 from hms_registry.http.listeners import Listeners
+from hms_registry.http.observing import Observing
 from hms_registry.http.problems import RESPONSES, tell_problems
+from hms_registry.http.tracing import Tracing, tracing_of
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
 
 
-def make_app(registry: Registry, *, background: AbstractContextManager[object] | None = None) -> FastAPI:
+def make_app(
+    registry: Registry,
+    *,
+    names: frozenset[str] = frozenset(),
+    background: AbstractContextManager[object] | None = None,
+    tracing: Tracing | None = None,
+) -> FastAPI:
     """Make the ASGI app over a registry.
 
     Args:
+        names: hosts that it is called by, besides those of loopback.
         background: entered when the app starts, and left when it stops.
+        tracing: where spans go; without it, where `settings.yml` says, if it does.
     """
     app = FastAPI(
         title="HMS-DTA",
@@ -37,14 +47,25 @@ def make_app(registry: Registry, *, background: AbstractContextManager[object] |
         description="A federated data registry: one catalogue and one policy over the stores you have.",
         responses=RESPONSES,
         lifespan=_lifespan,
+        # Its own spans hold paths and queries: names of datasets, and words that somebody looked for.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.registry = registry
     app.state.stopping = asyncio.Event()
     app.state.listeners = Listeners()
     app.state.background = background or nullcontext()
-    app.add_middleware(Gate)
+    app.state.metrics = metrics.Metrics(registry)
+    app.state.tracing = tracing or tracing_of(registry.home)
+    app.add_middleware(Gate, names=names)
+    app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)
-    for routes in (health, query, graphql, events):
+    for routes in (health, metrics, catalogue, ingesting, query, graphql, events):
         app.include_router(routes.router)
     return app
 
@@ -55,4 +76,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     each of them."""
     with app.state.background:
         yield
+    if app.state.tracing is not None:
+        await run_in_threadpool(app.state.tracing.close)
     await run_in_threadpool(app.state.registry.sql.close)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from hms_policies import PolicyDecisions
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
+    from hms_registry.oidc.tokens import OidcTokens
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
+    from hms_registry.services.editing import Editor
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
@@ -133,19 +135,36 @@ class Registry:
 
         return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
 
+    def editor(self, principal: Principal) -> Editor:
+        """What somebody's edits of what is said of datasets are made with."""
+        from hms_registry.services.editing import Editor
+
+        return Editor(principal=principal, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
     @cached_property
     def tokens(self) -> CatalogueTokens:
-        """The bearer tokens that callers over HTTP present; those of an earlier release are taken in first."""
-        from hms_registry.services.token_file import take_in
-        from hms_registry.services.tokens import CatalogueTokens
+        """The registry's own bearer tokens, which callers over HTTP present."""
+        from hms_registry.identity import own_tokens
 
-        if self.home is not None:
-            take_in(self.home / ".hms-dta" / "tokens.json", catalogue=self.catalogue, now=now())
-        return CatalogueTokens(
-            catalogue=self.catalogue,
-            principal_of=lambda who, purpose: self.principal(who, auth_method="token", purpose=purpose),
-            clock=now,
-        )
+        return own_tokens(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
+    @cached_property
+    def identity_provider(self) -> OidcTokens | None:
+        """The identity provider whose tokens callers over HTTP present; None if `settings.yml` names none."""
+        from hms_registry.identity import provider_of
+
+        return provider_of(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
+    def authenticate(self, credential: str) -> Principal | None:
+        """Who presents a bearer token, of the registry's own or of the identity provider; None if it is neither.
+
+        Raises:
+            AuthenticationFailed: it is one of them, and is not to be believed.
+        """
+        found = self.tokens.authenticate(credential)
+        if found is None and self.identity_provider is not None:
+            return self.identity_provider.authenticate(credential)
+        return found
 
     @cached_property
     def sql(self) -> SqlService:
@@ -172,6 +191,20 @@ class Registry:
         from hms_registry.services.webhooks import read_webhooks
 
         return read_webhooks(self.home) if self.home else []
+
+    @cached_property
+    def ingest_roles(self) -> frozenset[str]:
+        """The roles that may register datasets over HTTP."""
+        from hms_registry.services.settings_file import ingest_roles
+
+        return ingest_roles(self.home) if self.home else frozenset()
+
+    @cached_property
+    def introspects(self) -> bool:
+        """Whether GraphQL tells what its schema is."""
+        from hms_registry.services.settings_file import tells_schema
+
+        return self.home is not None and tells_schema(self.home)
 
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.

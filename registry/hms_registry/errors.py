@@ -13,7 +13,9 @@
     ├── NameAmbiguous               one name, several datasets
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
+    ├── IssuerUnreachable           the identity provider does not answer with its keys
     ├── AccessDenied                known, and not allowed (HTTP 403)
+    ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
     ├── SourceError
     │   ├── SourceUnreachable
     │   ├── CredentialsRejected
@@ -134,10 +136,20 @@ class AuthenticationFailed(HmsError):
     exit_code = 3
 
 
+class IssuerUnreachable(HmsError):
+    """The identity provider does not answer with its keys."""
+
+    exit_code = 2
+
+
 class AccessDenied(HmsError):
     """The caller is known, and is not allowed."""
 
     exit_code = 3
+
+
+class EditOutdated(HmsError):
+    """Somebody else edited it since the editor read it, and nothing was changed."""
 
 
 class SourceError(HmsError):

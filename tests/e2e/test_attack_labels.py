@@ -16,6 +16,7 @@ from hms_registry.bootstrap import Registry, make_home, now
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.names import Address
+from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
 from hms_registry.services.ingest import ingest
 from hms_registry.services.manifest import parse_manifest
@@ -79,7 +80,7 @@ class Attacked:
             sources=list(registry.sources.values()),
             open_adapter=registry.adapters,
             catalogue=registry.catalogue,
-            subject="steward",
+            principal=Principal(subject="steward", auth_method="local"),
             now=now(),
         )
 

@@ -49,6 +49,8 @@ class Children:
             preload: modules of the adapters, imported once for all children.
         """
         self._slots = BoundedSemaphore(most)
+        self._running = 0
+        self._count = Lock()
         self._wait_s = wait_s
         self._preload = preload
         self._zygote: _Zygote | None = None
@@ -75,6 +77,11 @@ class Children:
         batches = within(self._batches(run, request), limits)
         return Answer(columns=plan.columns, schema=schema, batches=batches, stop=run.stop)
 
+    @property
+    def running(self) -> int:
+        """How many queries hold a place now."""
+        return self._running
+
     def close(self) -> None:
         """End every child and the zygote, and wait until they are gone. Idempotent."""
         with self._lock:
@@ -95,14 +102,16 @@ class Children:
         payload = pickle.dumps(request)
         if not self._slots.acquire(timeout=self._wait_s):
             raise failures.busy()
+        with self._count:
+            self._running += 1
         ours, theirs = socket.socketpair()
         with ours:
             try:
                 with theirs:
                     zygote = self._living()
-                    query = zygote.spawn(theirs, seconds=run.limits.timeout_s, gone=self._slots.release)
+                    query = zygote.spawn(theirs, seconds=run.limits.timeout_s, gone=self._leave)
             except BaseException:
-                self._slots.release()
+                self._leave()
                 raise
             try:
                 yield from run.read(ours, payload)
@@ -110,6 +119,11 @@ class Children:
                 with suppress(OSError):
                     ours.shutdown(socket.SHUT_RDWR)
                 zygote.end(query)
+
+    def _leave(self) -> None:
+        with self._count:
+            self._running -= 1
+        self._slots.release()
 
     def _living(self) -> _Zygote:
         with self._lock:

@@ -11,6 +11,8 @@
 #   deny(who, "read", column)     the column answers as absent
 #   mask(who, column, how)        "null", "redact", "year-of-date" or "partial"; of two masks the stricter wins
 #   row_filter(who, dataset, sql) only rows where this holds; of several, all must hold
+#   edit(who, how, dataset)       how = "describe", "tag", "own" or "deprecate"; and "declassify": by any of these, also
+#                                 what could open something to somebody. Needs "find" as well
 #
 # What nobody allows is denied. What nobody labelled is RESTRICTED. A rule that breaks denies.
 # Who has which role and clearance is in roles.yml. Tiers: PUBLIC < PII_SAFE < RESTRICTED.
@@ -35,6 +37,10 @@ allow(principal: Principal, "read", dataset: Dataset) if
 
 # Stewards may find everything, so that they can label it; reading RESTRICTED data takes a rule of its own
 allow(principal: Principal, "find", _dataset: Dataset) if
+    "steward" in principal.roles;
+
+# Stewards say what a dataset is, whose it is, and what of it is open
+edit(principal: Principal, _edit, _dataset: Dataset) if
     "steward" in principal.roles;
 
 # A column that is more private than the person's clearance shows no value

@@ -22,6 +22,7 @@ from hms_registry.cli import (
     catalogue,
     checking,
     crawling,
+    curating,
     feeding,
     indexing,
     policy,
@@ -58,7 +59,7 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, feeding, querying, policy, serving, tokens, seeding, indexing):
+for module in (crawling, checking, catalogue, curating, feeding, querying, policy, serving, tokens, seeding, indexing):
     module.add_to(app)
 
 

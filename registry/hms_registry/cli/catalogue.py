@@ -11,9 +11,11 @@ from hms_registry.cli.state import AsJson, AsWho, audited, home_of, principal
 
 if TYPE_CHECKING:
     from hms_registry.domain.columns import Column
+    from hms_registry.domain.curations import Curation
     from hms_registry.domain.decisions import Mask
     from hms_registry.domain.profiles import ColumnProfile, KeptProfile
     from hms_registry.services.catalogue import View
+    from hms_registry.services.deprecations import SeenDeprecation
     from hms_registry.services.search import Found
 
 
@@ -74,9 +76,11 @@ def search(
 
 
 def _print_found(found: Found) -> None:
+    from hms_registry.services.views import is_deprecated
+
     rows = [
         (
-            str(view.dataset.address),
+            f"{view.dataset.address}{' (deprecated)' if is_deprecated(view) else ''}",
             view.dataset.description,
             ", ".join(matched),
             "yes" if view.decision.may_read else "no",
@@ -99,6 +103,7 @@ def show(
 ) -> None:
     """Show one dataset: columns with units and masks, where it lies, how fresh it is, whose it is."""
     from hms_registry.services.catalogue import get_view, split_version
+    from hms_registry.services.deprecations import deprecation_of
     from hms_registry.services.history import past_of
     from hms_registry.services.profiles import profile_of
     from hms_registry.services.views import detail
@@ -114,9 +119,12 @@ def show(
             past = past_of(view, uow=uow, principal=asker, decisions=decisions) if number is not None else None
             version = past.get(number) if past is not None and number is not None else None
             profile = profile_of(view, source=status.source, uow=uow) if version is None else None
+            deprecation = deprecation_of(view, uow=uow, principal=asker, decisions=decisions)
     if as_json:
-        print_json(detail(view, status=status, version=version, profile=profile))
+        print_json(detail(view, status=status, version=version, profile=profile, deprecation=deprecation))
         return
+    if deprecation is not None:
+        print_lines(_deprecated(deprecation))
     print_lines(_facts(view, is_stale=status.is_stale))
     if version is not None:
         kept = version.version
@@ -128,6 +136,12 @@ def show(
         print_lines(f"finding: {finding}" for finding in view.dataset.findings)
     if profile is not None:
         _print_profile(profile)
+
+
+def _deprecated(deprecation: SeenDeprecation) -> list[str]:
+    heir = deprecation.successor
+    lines = [f"deprecated: {deprecation.reason}"]
+    return [*lines, f"use instead: {heir.dataset.address}"] if heir is not None else lines
 
 
 def _print_profile(kept: KeptProfile) -> None:
@@ -176,6 +190,7 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
         ("tiers", f"{view.dataset.labels.privacy_tier} (privacy), {dataset.storage_tier} (storage)"),
         ("crawled", seen + (", stale: its source does not answer" if is_stale else "")),
         ("state", "" if dataset.state == "present" else str(dataset.state)),
+        ("edited", _edited(dataset.curation)),
     ]
     if view.shows_values:
         observed = dataset.observation
@@ -190,6 +205,12 @@ def _facts(view: View, *, is_stale: bool) -> list[str]:
         lines.append(f"you may find it, not read it: {view.decision.reason}")
     lines += [f"you see only rows where {row_filter}" for row_filter in view.decision.told_filters]
     return lines
+
+
+def _edited(curation: Curation | None) -> str:
+    if curation is None or curation.at is None:
+        return ""
+    return f"by {curation.by}, {curation.at:%Y-%m-%d %H:%M} UTC (revision {curation.revision})"
 
 
 def history(

@@ -162,6 +162,7 @@ def ingest(
 ) -> None:
     """Register a dataset where it lies, as its manifest describes it. Nothing is copied."""
     from hms_registry.bootstrap import now
+    from hms_registry.domain.principals import Principal
     from hms_registry.services.ingest import ingest as ingest_manifest
     from hms_registry.services.manifest import read_manifest
 
@@ -173,7 +174,7 @@ def ingest(
             sources=list(registry.sources.values()),
             open_adapter=registry.adapters,
             catalogue=registry.catalogue,
-            subject=login_name(),
+            principal=Principal(subject=login_name(), auth_method="local"),
             now=now(),
             withheld=registry.adapters.withheld,
         )

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.places import Place
+
+if TYPE_CHECKING:
+    from hms_registry.domain.curations import Curation
 
 DatasetId = NewType("DatasetId", str)
 """Immutable and opaque: every key, edge and grant holds it; it survives a rename where the store can tell."""
@@ -122,6 +125,7 @@ class Dataset:
         labels: what policies see: own labels, and those that followed from its origins.
         epoch: of the last write that touched it.
         last_crawled_at: end of the last crawl that saw it, by its source; UTC.
+        curation: what people stated of it at a door, which is in the other fields already; None = nobody did.
     """
 
     id: DatasetId
@@ -153,6 +157,7 @@ class Dataset:
     findings: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     last_crawled_at: datetime | None = None
+    curation: Curation | None = None
 
     def find_column(self, name: str) -> Column | None:
         """Return the column of that byte-exact or lower-case name; None if there is none or several."""

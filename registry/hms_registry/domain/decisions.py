@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class Mask(IntEnum):
@@ -19,6 +19,16 @@ class Mask(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
+
+
+class Edit(StrEnum):
+    """What somebody may do to what the catalogue says of a dataset; policies call each by these words."""
+
+    DESCRIBE = "describe"
+    TAG = "tag"
+    OWN = "own"
+    DEPRECATE = "deprecate"
+    DECLASSIFY = "declassify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hms_registry.http.callers import Caller, registry_of
 
@@ -23,6 +24,13 @@ class Document(BaseModel):
     operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
     extensions: dict[str, object] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, body: object) -> object:
+        if isinstance(body, list):
+            raise PydanticCustomError("batch", "a request is one document, and not a list of them")
+        return body
+
 
 @router.post("/graphql")
 def graphql(request: Request, document: Document, principal: Caller) -> JSONResponse:
@@ -34,7 +42,14 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
     question = Question(
         query=document.query, variables=document.variables or {}, operation_name=document.operation_name
     )
-    answered = answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal)
+    answered = answer(
+        question,
+        catalogue=registry.catalogue,
+        decisions=decisions,
+        principal=principal,
+        introspects=registry.introspects,
+        editor=registry.editor(principal),
+    )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.record(principal=principal, action="graphql", detail=detail)
     return JSONResponse(answered.body, status_code=400 if answered.is_refused else 200)

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, Protocol, Self
 
 from hms_registry.domain.changes import History
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState, Failure
+from hms_registry.domain.curations import Curation
 from hms_registry.domain.datasets import (
     Dataset,
     DatasetId,
@@ -78,8 +79,15 @@ class Datasets(Protocol):
         """In the order asked; those that do not exist are left out. A fixed number of statements."""
         ...
 
-    def iter(self, *, source: str | None = None, visible: Visibility | None = None) -> Iterator[Dataset]:
-        """All that are not gone, by address; a bounded number in memory."""
+    def iter(
+        self,
+        *,
+        source: str | None = None,
+        visible: Visibility | None = None,
+        after: Address | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Dataset]:
+        """All that are not gone, by address, those behind *after*, and at most *limit*; a bounded number in memory."""
         ...
 
     def versions(self, dataset_id: DatasetId) -> list[Version]:
@@ -176,6 +184,25 @@ class Registrations(Protocol):
 
         Returns:
             how many datasets got other labels.
+        """
+        ...
+
+
+class Curations(Protocol):
+    """What people state of datasets at a door."""
+
+    def put(
+        self,
+        dataset_id: DatasetId,
+        curation: Curation,
+        *,
+        event: Literal["DatasetChanged", "DatasetDeprecated", "DatasetReinstated"],
+        column: str = "",
+    ) -> None:
+        """Keep it in place of what was kept for a registered dataset; labels, search and an event follow.
+
+        Args:
+            column: the name of the one that was edited, so that who may not see it is told nothing.
         """
         ...
 
@@ -459,6 +486,8 @@ class UnitOfWork(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def curations(self) -> Curations: ...
     @property
     def profiles(self) -> KeptProfiles: ...
     @property

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.decisions import Decision, Explanation, Visibility
+from hms_registry.domain.decisions import Decision, Edit, Explanation, Visibility
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.principals import Principal
 
@@ -32,4 +33,20 @@ class Decisions(Protocol):
 
     def fingerprint(self, principal: Principal) -> str:
         """A digest of all that this bundle may read of the principal: equal = same rights under this epoch."""
+        ...
+
+
+class EditDecisions(Decisions, Protocol):
+    """The decisions of one published bundle on what people may state of datasets."""
+
+    def edits(self, principal: Principal, labels: DatasetLabels) -> frozenset[Edit]:
+        """Return what this principal may do to what is said of a dataset; nothing, if they may not find it."""
+        ...
+
+    def opens_by_tags(self, *, added: Iterable[str] = (), removed: Iterable[str] = ()) -> bool:
+        """Say whether such tags could show or permit anybody more; in doubt, they could."""
+        ...
+
+    def opens_by_owner(self) -> bool:
+        """Say whether another owner could show or permit anybody more; in doubt, they could."""
         ...

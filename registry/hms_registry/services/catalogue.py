@@ -33,6 +33,11 @@ class View:
     columns: tuple[tuple[Column, Mask], ...]
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of its columns, as SQL knows them."""
+        return frozenset(column.name for column, _mask in self.columns)
+
+    @property
     def shows_values(self) -> bool:
         """True if no row filter stands between the person and the data."""
         return self.decision.may_read and not self.decision.row_filters
@@ -103,6 +108,22 @@ def visible_sources(*, uow: UnitOfWork, principal: Principal, decisions: Decisio
         for status in uow.sources.all()
         if may_know_source(status.source.name, uow=uow, principal=principal, decisions=decisions)
     ]
+
+
+def list_views(
+    *,
+    uow: UnitOfWork,
+    principal: Principal,
+    decisions: Decisions,
+    source: str | None = None,
+    after: Address | None = None,
+    limit: int,
+) -> list[View]:
+    """Return datasets that the person may find, by address, beginning behind *after*."""
+    visible = decisions.visibility(principal)
+    found = uow.datasets.iter(source=source, visible=visible, after=after, limit=limit)
+    seen = (view_of(dataset, principal=principal, decisions=decisions) for dataset in found)
+    return [view for view in seen if view is not None]
 
 
 def split_version(text: str) -> tuple[str, int | None]:

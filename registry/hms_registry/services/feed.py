@@ -26,6 +26,8 @@ _GRADES: Final = {
     "DatasetRegistered": Grade.COMPATIBLE,
     "DatasetChanged": Grade.COMPATIBLE,
     "DatasetReturned": Grade.COMPATIBLE,
+    "DatasetDeprecated": Grade.COMPATIBLE,
+    "DatasetReinstated": Grade.COMPATIBLE,
     "DatasetRenamed": Grade.BREAKING,
     "DatasetGone": Grade.BREAKING,
 }
@@ -142,6 +144,8 @@ class _Reader:
         view = self._views.get(dataset_id)
         names = [event.payload[key] for key in ("address", "former") if key in event.payload]
         if view is None or not all(self._may_know_name(view, name) for name in names):
+            return None
+        if (column := event.payload.get("column")) is not None and column not in view.names:
             return None
         facts = {"dataset": str(dataset_id), **dict(event.payload)}
         if event.kind != "SchemaChanged":

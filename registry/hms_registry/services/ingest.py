@@ -10,6 +10,7 @@ from pathlib import Path
 from hms_registry.domain.crawls import Failure
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset
 from hms_registry.domain.manifests import Manifest
+from hms_registry.domain.principals import Principal
 from hms_registry.domain.sources import Source
 from hms_registry.errors import LocationOutsideSource, ScanFailed, SettingsInvalid
 from hms_registry.ports.adapter import Adapter, Locates
@@ -39,13 +40,14 @@ def ingest(
     sources: Sequence[Source],
     open_adapter: Callable[[str], Adapter],
     catalogue: Catalogue,
-    subject: str,
+    principal: Principal,
     now: datetime,
     withheld: Callable[[str, str], str] = lambda _source, text: text,
 ) -> Ingested:
     """Register what a manifest describes.
 
     Args:
+        principal: who does it; whether they may is for the caller to know.
         beside: the manifest's folder; a relative `source` starts there.
         withheld: takes the secrets of a source out of what its adapter tells of a place.
 
@@ -64,7 +66,7 @@ def ingest(
                 described = _describe(adapter, ref)
                 described = replace(described, location=withheld(source.name, described.location))
                 kept = replace(manifest, source=withheld(source.name, manifest.source))
-                return _register(source, described, kept, catalogue=catalogue, subject=subject, now=now)
+                return _register(source, described, kept, catalogue=catalogue, principal=principal, now=now)
         finally:
             adapter.close()
     raise LocationOutsideSource(
@@ -96,7 +98,7 @@ def _register(
     manifest: Manifest,
     *,
     catalogue: Catalogue,
-    subject: str,
+    principal: Principal,
     now: datetime,
 ) -> Ingested:
     with catalogue.unit(writes=True) as uow:
@@ -107,8 +109,8 @@ def _register(
         uow.audit.record(
             AuditEntry(
                 at=now,
-                subject=subject,
-                auth_method="local",
+                subject=principal.subject,
+                auth_method=principal.auth_method,
                 action="ingest",
                 outcome="allowed",
                 epoch=uow.epoch(),

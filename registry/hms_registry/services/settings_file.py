@@ -1,11 +1,18 @@
-"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, and its webhooks.
+"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who vouches for its
+callers, who may register over HTTP, where spans go, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
       password_file: /run/secrets/catalogue                          # in place of the reference
+    ingest:
+      roles: [steward]                                               # may register over HTTP; by default nobody may
+    graphql:
+      introspection: true                                            # tells its schema, for development
+    tracing:
+      endpoint: http://127.0.0.1:4318/v1/traces                      # spans of requests go there; by default nowhere
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
-`webhooks` is told in `services.webhooks`.
+`webhooks` is told in `services.webhooks`, and under `identity` in `services.identity_settings`.
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ from hms_registry.services.yaml_file import Fields, read_fields
 
 VARIABLE = "HMS_DTA_CATALOGUE"
 _WHOLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
+_TRACING = "e.g. tracing: {endpoint: http://127.0.0.1:4318/v1/traces}"
 _HINT = "e.g. url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms"
 
 
@@ -54,8 +62,56 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "webhooks"))
+    top.only(("catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
     return top
+
+
+def ingest_roles(home: Path) -> frozenset[str]:
+    """Return the roles that may register datasets over HTTP; without a word on it, none.
+
+    Raises:
+        SettingsInvalid
+    """
+    top = read_settings(home)
+    fields = None if top is None else top.fields("ingest", hint="e.g. ingest: {roles: [steward]}")
+    if fields is None:
+        return frozenset()
+    fields.only(("roles",))
+    return frozenset(fields.texts("roles", hint="write role names, e.g. roles: [steward]") or ())
+
+
+def tells_schema(home: Path) -> bool:
+    """Say whether GraphQL answers introspection; without a word on it, it does not.
+
+    Raises:
+        SettingsInvalid
+    """
+    top = read_settings(home)
+    fields = None if top is None else top.fields("graphql", hint="e.g. graphql: {introspection: true}")
+    if fields is None:
+        return False
+    fields.only(("introspection",))
+    return fields.flag("introspection")
+
+
+def tracing_endpoint(home: Path) -> str | None:
+    """Return the URL that spans of requests are sent to; None if there is none.
+
+    Raises:
+        SettingsInvalid
+    """
+    top = read_settings(home)
+    fields = None if top is None else top.fields("tracing", hint=_TRACING)
+    if fields is None:
+        return None
+    fields.only(("endpoint",))
+    endpoint = fields.required("endpoint", hint=_TRACING)
+    line = fields.line("endpoint")
+    if holds_secret(endpoint):
+        raise fields.wrong(line, "endpoint", "it holds a secret", hint="put it into OTEL_EXPORTER_OTLP_HEADERS")
+    if not endpoint.startswith(("http://", "https://")):
+        raise fields.wrong(line, "endpoint", "it is no http:// or https:// URL", hint=_TRACING)
+    return endpoint
 
 
 def _stated(home: Path) -> Fields | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from hms_registry.domain.columns import Column
@@ -11,6 +12,7 @@ from hms_registry.domain.names import quote_identifier
 from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.services.catalogue import View
+from hms_registry.services.deprecations import SeenDeprecation
 from hms_registry.services.history import SeenVersion
 from hms_registry.services.profiles import profile_fact
 
@@ -37,6 +39,20 @@ def summary(view: View) -> dict[str, object]:
         "tags": sorted(dataset.tags),
         "privacy_tier": str(dataset.labels.privacy_tier),
         "may_read": view.decision.may_read,
+        "deprecated": is_deprecated(view),
+    }
+
+
+def source_fact(status: SourceStatus) -> dict[str, object]:
+    """One store, as anybody may know it who may find something in it."""
+    source = status.source
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "agency": source.agency,
+        "owner": source.owner,
+        "stale": status.is_stale,
+        "last_crawled_at": _time(status.last_crawled_at),
     }
 
 
@@ -57,8 +73,19 @@ def column_fact(column: Column, mask: Mask) -> dict[str, object]:
     }
 
 
+def is_deprecated(view: View) -> bool:
+    """Say whether a dataset is not to be used any more."""
+    curation = view.dataset.curation
+    return curation is not None and curation.deprecation is not None
+
+
 def detail(
-    view: View, *, status: SourceStatus, version: SeenVersion | None = None, profile: KeptProfile | None = None
+    view: View,
+    *,
+    status: SourceStatus,
+    version: SeenVersion | None = None,
+    profile: KeptProfile | None = None,
+    deprecation: SeenDeprecation | None = None,
 ) -> dict[str, object]:
     """Everything that the person may see of one dataset, at its current or an old schema version."""
     dataset = view.dataset
@@ -71,7 +98,8 @@ def detail(
         "storage_tier": str(dataset.storage_tier),
         "state": str(dataset.state),
         "stale": status.is_stale,
-        "last_crawled_at": dataset.last_crawled_at,
+        "last_crawled_at": _time(dataset.last_crawled_at),
+        "revision": dataset.curation.revision if dataset.curation else 0,
         "version": version.version.number if version else dataset.version,
         "primary_key": shown_key(version.primary_key if version else dataset.primary_key, columns),
         "columns": [column_fact(column, mask) for column, mask in columns],
@@ -85,12 +113,21 @@ def detail(
             "row_count": dataset.observation.row_count,
             "row_count_is_estimate": dataset.observation.is_estimate,
             "size_bytes": dataset.observation.size_bytes,
-            "modified_at": dataset.observation.modified_at,
+            "modified_at": _time(dataset.observation.modified_at),
             "findings": list(dataset.findings),
+        }
+    if deprecation is not None:
+        facts["deprecation"] = {
+            "reason": deprecation.reason,
+            "successor": deprecation.successor and str(deprecation.successor.dataset.address),
         }
     if profile is not None:
         facts["profile"] = profile_fact(profile)
     return facts
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def shown_key(key: Sequence[str], columns: Sequence[tuple[Column, Mask]]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, DescribedDataset, Version
 from hms_registry.domain.decisions import Visibility
@@ -19,8 +19,9 @@ from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
-from hms_registry.store.codec import is_bindable, parse_time
+from hms_registry.store.codec import bindable, is_bindable, parse_time
 from hms_registry.store.column_forms import ColumnForm
+from hms_registry.store.curations import curated, parse_curation
 from hms_registry.store.dataset_documents import parse_described, parse_schema
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.session import Session
@@ -75,7 +76,8 @@ def load(session: Session, statement: Select[Any]) -> list[Stored]:
 def _stored(row: Row[Any], sources: Mapping[str, SourceStatus]) -> Stored:
     status = sources[row.source]
     manifest = None if row.manifest is None else parse_manifest(row.manifest)
-    return Stored(row, merge(described_of(row), manifest, status.source), status)
+    merged = curated(merge(described_of(row), manifest, status.source), parse_curation(row.curation))
+    return Stored(row, merged, status)
 
 
 def described_of(row: Row[Any]) -> DescribedDataset:
@@ -165,6 +167,7 @@ def _dataset(stored: Stored, labels: DatasetLabels) -> Dataset:
         findings=described.findings,
         properties=described.properties,
         last_crawled_at=stored.status.last_crawled_at,
+        curation=parse_curation(row.curation),
     )
 
 
@@ -203,19 +206,29 @@ class SqlDatasets:
         found = {each.id: each for each in build(self._session, load_many(self._session, set(ids)))}
         return [found[each] for each in ids if each in found]
 
-    def iter(self, *, source: str | None = None, visible: Visibility | None = None) -> Iterator[Dataset]:
+    def iter(
+        self,
+        *,
+        source: str | None = None,
+        visible: Visibility | None = None,
+        after: Address | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Dataset]:
         """All that are not gone, by address; one page of them in memory."""
-        statement = SELECT.where(_table.c.state != DatasetState.GONE.value).order_by(*_ORDER).limit(PAGE)
+        statement = SELECT.where(_table.c.state != DatasetState.GONE.value).order_by(*_ORDER)
         if source is not None:
-            statement = statement.where(_table.c.source == source)
+            statement = statement.where(_table.c.source == bindable(source))
         if visible is not None:
             statement = statement.where(self._session.dialect.among(_table.c.class_id, visible.dataset_classes))
-        page = load(self._session, statement)
-        while page:
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page = load(self._session, (statement if after is None else statement.where(_behind(after))).limit(size))
             yield from build(self._session, page)
-            last = page[-1].merged.described.ref.address
-            after = tuple_(*_ORDER) > (last.source, last.schema, last.table)
-            page = load(self._session, statement.where(after)) if len(page) == PAGE else []
+            if len(page) < size:
+                return
+            after = page[-1].merged.described.ref.address
+            left = None if left is None else left - size
 
     def versions(self, dataset_id: DatasetId) -> list[Version]:
         """All schema versions, oldest first."""
@@ -226,6 +239,10 @@ class SqlDatasets:
     def _one(self, statement: Select[Any]) -> Dataset | None:
         found = build(self._session, load(self._session, statement))
         return found[0] if found else None
+
+
+def _behind(address: Address) -> ColumnElement[bool]:
+    return tuple_(*_ORDER) > (address.source, address.schema, address.table)
 
 
 def version_of(row: Row[Any]) -> Version:

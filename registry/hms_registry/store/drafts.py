@@ -19,6 +19,7 @@ from hms_registry.ports.catalogue import Registered
 from hms_registry.store import tables
 from hms_registry.store.codec import bindable, dump, time_text
 from hms_registry.store.column_forms import ColumnForm, ColumnForms
+from hms_registry.store.curations import curated, parse_curation
 from hms_registry.store.dataset_documents import dump_described, dump_observation, dump_schema, schema_hash
 from hms_registry.store.datasets import Stored
 from hms_registry.store.departures import keep_departed
@@ -114,7 +115,7 @@ def draft(
         is_restated: the manifest is another than the one that the row is under.
         keeps_state: nobody looked at the store: what is gone stays gone.
     """
-    merged = merge(described, manifest, source)
+    merged = curated(merge(described, manifest, source), None if row is None else parse_curation(row.curation))
     schema, stamp = merged.described, described.ref.stamp
     own = known.of(described.columns)
     forms = own if schema.columns is described.columns else [ColumnForm(column) for column in schema.columns]

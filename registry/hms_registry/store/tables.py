@@ -86,6 +86,7 @@ datasets = Table(
     Column("epoch", Integer, nullable=False),
     Column("place", Text),  # `Place.path`; NULL: nobody else can look at it
     Column("store", Text),  # `Place.store`
+    Column("curation", Text),  # what people stated of it at a door; NULL: nobody did
     UniqueConstraint("source", "schema_name", "table_name"),
     UniqueConstraint("source", "trino_schema", "trino_table"),
     Index(None, "class_id"),

@@ -14,6 +14,7 @@ from hms_registry.store.bundles import SqlBundles
 from hms_registry.store.classes import ClassCache
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.crawls import SqlCrawls
+from hms_registry.store.curating import SqlCurations
 from hms_registry.store.datasets import SqlDatasets
 from hms_registry.store.deliveries import SqlDeliveries
 from hms_registry.store.departures import SqlHistories
@@ -132,6 +133,10 @@ class SqlUnit:
         return SqlDeliveries(self._session)
 
     @cached_property
+    def curations(self) -> SqlCurations:
+        return SqlCurations(self._session)
+
+    @cached_property
     def profiles(self) -> SqlProfiles:
         return SqlProfiles(self._session)
 
@@ -153,7 +158,7 @@ class SqlUnit:
 
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
-    "deliveries", "renames", "profiles", "inventory", "bearer_tokens",
+    "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
 )  # fmt: skip
 
 
