@@ -25,6 +25,7 @@ from hms_registry.cli import (
     curating,
     feeding,
     indexing,
+    lineage,
     policy,
     querying,
     seeding,
@@ -59,7 +60,20 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, curating, feeding, querying, policy, serving, tokens, seeding, indexing):
+for module in (
+    crawling,
+    checking,
+    catalogue,
+    curating,
+    lineage,
+    feeding,
+    querying,
+    policy,
+    serving,
+    tokens,
+    seeding,
+    indexing,
+):
     module.add_to(app)
 
 

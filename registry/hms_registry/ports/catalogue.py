@@ -39,6 +39,7 @@ from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.domain.walks import Reach, Step, Tally, Walk
 from hms_registry.ports.profiles import KeptProfiles
 from hms_registry.ports.tokens import BearerTokens
 
@@ -261,6 +262,30 @@ class Edges(Protocol):
         ...
 
 
+class Walks(Protocol):
+    """Walks along edges. What may not be found is walked through, and counted."""
+
+    def epoch_at(self, at: datetime) -> int:
+        """The epoch that held at a time; 0 = before the first that is known."""
+        ...
+
+    def reach(self, walk: Walk, *, visible: Visibility, first: int, offset: int = 0) -> Reach:
+        """What is met, nearest first, a page of it."""
+        ...
+
+    def tally(self, walk: Walk, *, visible: Visibility) -> Tally:
+        """What is met, counted by labels."""
+        ...
+
+    def path(self, walk: Walk, *, end: DatasetId) -> tuple[Step, ...] | None:
+        """A shortest path to *end*, the same one each time, whoever asks; None = there is none."""
+        ...
+
+    def edges(self, walk: Walk) -> list[Edge]:
+        """The edges that are walked over, without their origins; columns are not followed."""
+        ...
+
+
 class Crawls(Protocol):
     """Runs and their leases."""
 
@@ -395,7 +420,7 @@ class AuditEntry:
 class Audit(Protocol):
     """The record of access. Writing it moves no epoch."""
 
-    def record(self, entry: AuditEntry) -> None:
+    def record(self, *entries: AuditEntry) -> None:
         """Durable once the unit is committed."""
         ...
 
@@ -474,6 +499,8 @@ class UnitOfWork(Protocol):
     def renames(self) -> Renames: ...
     @property
     def edges(self) -> Edges: ...
+    @property
+    def walks(self) -> Walks: ...
     @property
     def crawls(self) -> Crawls: ...
     @property

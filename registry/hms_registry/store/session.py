@@ -19,6 +19,7 @@ from hms_registry.store.revisions import REVISION, check_current
 
 Row = Mapping[str, object]
 _READS = "this unit only reads: make it with unit(writes=True)"
+_EPOCH = ("value", "at", "mark")
 _OUTBOX = ("epoch", "sequence", "kind", "dataset_id", "payload", "at")
 
 
@@ -102,6 +103,11 @@ class Session:
         self.dialect.unindex(self._connection, numbers)
 
     @property
+    def writes(self) -> bool:
+        """True if this unit may write: then it may see what no other does."""
+        return self._writes
+
+    @property
     def epoch(self) -> int:
         """The epoch this transaction sees."""
         return self.number(select(tables.epoch.c.value))
@@ -141,7 +147,9 @@ class Session:
         if self._touched:
             touched = self.dialect.among(tables.sources.c.name, self._touched)
             self.write(update(tables.sources).where(touched).values(epoch=epoch))
-        self.write(update(tables.epoch).values(value=epoch, mark=_new_mark()))
+        mark = _new_mark()
+        self.fill(tables.epochs, _EPOCH, [(epoch, time_text(self.now), mark)])
+        self.write(update(tables.epoch).values(value=epoch, mark=mark))
         return epoch
 
 

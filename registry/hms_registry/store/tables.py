@@ -42,6 +42,16 @@ epoch = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("value", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text),  # when it was committed; NULL: under a schema before 0009, by something that told no time
+    # Of `epoch`, with the commit that made this one; empty under a schema before 0009, but for the last.
+    Column("mark", Text, nullable=False),
+    Index(None, "at"),
+)
+
 sources = Table(
     "sources",
     metadata,
@@ -92,6 +102,7 @@ datasets = Table(
     Index(None, "class_id"),
     Index(None, "source", "strictest_tier"),
     Index(None, "place"),
+    Index(None, "epoch"),
 )
 
 versions = Table(
@@ -149,6 +160,14 @@ edges = Table(
     Column("last_epoch", Integer),  # the last one at which it held; NULL = it holds
     Index(None, "upstream", "kind"),
     Index(None, "downstream", "kind"),
+    Index(None, "first_epoch"),
+)
+# Of ended edges alone: of one that held those that hold as well, SQLite would make use for whatever asks for these.
+Index(
+    None,
+    edges.c.last_epoch,
+    sqlite_where=edges.c.last_epoch.is_not(None),
+    postgresql_where=edges.c.last_epoch.is_not(None),
 )
 
 unknown_origins = Table(

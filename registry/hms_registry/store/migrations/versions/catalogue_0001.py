@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create every table; the search indexes are made by 0009, for the tables that it makes."""
+    """Create every table; the search indexes are made by 0010, for the tables that it makes."""
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),

@@ -1,46 +1,45 @@
-"""Search looks into one document a dataset, where it looked into an entry for each part and class."""
+"""When each epoch was, and what was written since: lineage as of a date, and an index of it that is kept current."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
 revision = "0009"
 down_revision = "0008"
 
-_BEFORE = {
-    "sqlite": ("DROP TABLE IF EXISTS search_index", "DROP TABLE IF EXISTS name_index"),
-    "postgresql": ("DROP INDEX IF EXISTS ix_search_names_pieces", "DROP FUNCTION IF EXISTS name_pieces(text)"),
-}
+# What tells when an epoch was: events, and the schema versions that were written before events had times.
+_TIMES = """
+INSERT INTO epochs (value, at, mark)
+SELECT epoch, min(at), '' FROM (
+    SELECT epoch, at FROM outbox WHERE at IS NOT NULL
+    UNION ALL SELECT epoch, created_at FROM versions
+    UNION ALL SELECT epoch, published_at FROM bundles
+) AS told
+WHERE epoch < (SELECT value FROM epoch)
+GROUP BY epoch"""
+_NOW = """
+INSERT INTO epochs (value, at, mark)
+SELECT value, (SELECT max(at) FROM (
+    SELECT at FROM outbox WHERE epoch.value = outbox.epoch
+    UNION ALL SELECT created_at FROM versions WHERE epoch.value = versions.epoch
+    UNION ALL SELECT published_at FROM bundles WHERE epoch.value = bundles.epoch
+) AS told), mark FROM epoch WHERE value > 0"""
 
 
 def upgrade() -> None:
-    """Make the tables anew, empty: what search knows is derived, and `upgrade` derives it again."""
-    for statement in _BEFORE[op.get_bind().dialect.name]:
-        op.execute(sa.text(statement))
-    op.drop_table("search_entries")
+    """Add a table of epochs, with those times that something told, and indexes."""
     op.create_table(
-        "search_reaches",
-        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
-        sa.Column("classes", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_search_reaches")),
-        sa.UniqueConstraint("classes", name=op.f("uq_search_reaches_classes")),
+        "epochs",
+        sa.Column("value", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Text()),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("value", name=op.f("pk_epochs")),
     )
-    op.create_table(
-        "search_documents",
-        sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("dataset_number", sa.Integer(), nullable=False),
-        sa.Column("reach_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("own", sa.Text(), nullable=True),
-        *(sa.Column(f"c{slot}", sa.Text(), nullable=True) for slot in range(8)),
-        sa.ForeignKeyConstraint(
-            ["dataset_number"], ["datasets.number"], name=op.f("fk_search_documents_dataset_number")
-        ),
-        sa.ForeignKeyConstraint(["reach_id"], ["search_reaches.id"], name=op.f("fk_search_documents_reach_id")),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_search_documents")),
-        sa.UniqueConstraint("dataset_number", name=op.f("uq_search_documents_dataset_number")),
-    )
-    op.create_index(op.f("ix_search_documents_reach_id"), "search_documents", ["reach_id"], unique=False)
-    for statement in context.config.attributes["dialect"].search_indexes:
-        op.execute(sa.text(statement))
+    op.create_index(op.f("ix_epochs_at"), "epochs", ["at"])
+    op.create_index(op.f("ix_datasets_epoch"), "datasets", ["epoch"])
+    op.create_index(op.f("ix_edges_first_epoch"), "edges", ["first_epoch"])
+    ended = sa.column("last_epoch").is_not(None)
+    op.create_index(op.f("ix_edges_last_epoch"), "edges", ["last_epoch"], sqlite_where=ended, postgresql_where=ended)
+    op.execute(_TIMES)
+    op.execute(_NOW)
