@@ -218,7 +218,7 @@ def _reach(registry: Registry, start: str, *, depth: int | None) -> Reach:
     principal, decisions = registry.principal(_WHO), registry.decisions()
     with registry.catalogue.unit() as uow:
         walk = Walk(start=DatasetId(start), direction="down", depth=depth)
-        found = reach(walk, uow=uow, principal=principal, decisions=decisions, first=_PAGE)
+        found = reach(walk, uow=uow, visible=decisions.visibility(principal), first=_PAGE)
         ids: list[DatasetId] = [each.dataset_id for each in found.page]
         require_equal(len(views_of(ids, uow=uow, principal=principal, decisions=decisions)), len(ids), "the page")
     return found
