@@ -20,10 +20,11 @@ from bench.timing import hms_dta, output_of, watched
 
 DATASETS, NIGHTLY = 100_000, 1_000_000
 _STARTS = 5
-_HUB = "bts_lake.reference.calendar"
-_DOCUMENT = """query($name: String!, $words: String!) {
-    search(words: $words, first: 20) { totalCount edges { node { address columns { path mask } } } }
-    dataset(name: $name) { address lineage(direction: DOWN) { edges { kind } } }
+_DOCUMENT = """query($words: String!) {
+    wide: search(words: "weekly", first: 20) { totalCount edges { node { address columns { path mask } } } }
+    narrow: search(words: $words, first: 1) {
+        totalCount edges { node { address lineage(direction: UP) { nodes { depth dataset { address } } } } }
+    }
 }"""
 
 
@@ -51,8 +52,8 @@ def servers(workshop: Workshop, *, datasets: int = DATASETS) -> Iterator[Figure]
     bare, used = _memory(empty, asks=False), _memory(full, asks=True)
     yield Figure(
         name="seeded",
-        what=f"peak memory of a server over {datasets:,} datasets and edges after a search and a lineage, beside one "
-        "over nothing that was not asked",
+        what=f"peak memory of a server over {datasets:,} datasets and edges after two searches and a lineage, "
+        "beside one over nothing that was not asked",
         ours=used,
         limit=bare,
         unit="MiB",
@@ -116,10 +117,13 @@ def _memory(home: Path, *, asks: bool) -> float:
     with _served(home) as server:
         _wait(server)
         if asks:
-            question = {"query": _DOCUMENT, "variables": {"name": _HUB, "words": "vessel county"}}
+            question = {"query": _DOCUMENT, "variables": {"words": "vessel county"}}
             headers = {"Authorization": f"Bearer {token['token']}", "Content-Type": "application/json"}
-            status, body = _request(server.port, "POST", "/graphql", body=json.dumps(question), headers=headers)
-            require_equal((status, "errors" in json.loads(body)), (200, False), "a search and a lineage")
+            ask = partial(_request, server.port, "POST", "/graphql", body=json.dumps(question), headers=headers)
+            # The first question decides each class of labels, which may take longer than a document has.
+            ask()
+            status, body = ask()
+            require_equal((status, "errors" in json.loads(body)), (200, False), "two searches and a lineage")
         status_file = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
     return int(status_file.partition("VmHWM:")[2].split(maxsplit=1)[0]) / 1024
 
