@@ -25,6 +25,7 @@ PEOPLE = ("role:steward", "role:analyst")
 VARIABLES: dict[str, dict[str, object]] = {
     "dataset": {"name": HUB},
     "facets": {"words": "weekly"},
+    "impact": {"name": HUB, "to": HUB},
     "lineage": {"name": HUB},
     "me": {},
     "search": {"words": "vessel county", "first": 50},
