@@ -214,6 +214,10 @@ FORGED: dict[str, dict[str, Forged]] = {
         "kid long": lambda i: at_header(i, kid="k" * 4000),
         "no kid": lambda i: text(i, '{"alg": "RS256"}', json.dumps(i.claims())),
     },
+    "it lasts for more than a year": {
+        "exp in a thousand years": lambda i: i.token(exp=32_503_680_000),
+        "exp beyond every number": lambda i: text(i, GOOD_HEADER, json.dumps(i.claims(exp=10**400))),
+    },
     "it has expired": {
         "expired": lambda i: i.token(exp=int(time.time()) - 3600),
         "exp negative": lambda i: i.token(exp=-1),
@@ -370,6 +374,27 @@ def test_an_address_counts_where_the_provider_verified_it(
         token = issuer.token(sub="7", email="ana@bts.dot.example", email_verified=is_verified)
 
         assert me(client, token)[0] == status
+
+
+def test_who_loses_their_group_in_roles_yml_loses_it_at_once(tmp_path: Path) -> None:
+    """A token of the provider cannot be revoked here, and is worth only what the policy in force gives its holder."""
+    home = tmp_path / "policy"
+    home.mkdir()
+    (home / "sources.yml").write_text("sources: {}\n")
+    file = home / ".hms-dta" / "catalogue.db"
+
+    def publish(roles: str) -> None:
+        with Registry.open(home) as registry, registry.catalogue.unit(writes=True) as uow:
+            uow.bundles.publish(make_bundle({"roles.yml": roles}, author="olga"))
+            uow.commit()
+
+    publish(ROLES)
+    with issuing() as issuer, house(file, issuer, tmp_path / "house") as client:
+        token = issuer.token(sub="new@cdc", realm={"groups": ["flu-team"]})
+        before = me(client, token)[0]
+        publish(ROLES.replace("flu-team: [responder]", "flu-team: []"))
+
+        assert (before, me(client, token)[0]) == (200, 401)
 
 
 def test_a_believed_token_is_judged_once_and_ends_all_the_same(catalogue: Path, tmp_path: Path) -> None:

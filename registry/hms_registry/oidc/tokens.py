@@ -78,7 +78,7 @@ class OidcTokens:
             said = judge(credential, settings=self.settings, keys=self.keys, now=int(now))
             ends_at = said["exp"]
             assert isinstance(ends_at, int | float)
-            holder = Holder(self.principal_of(identity_in(said, self.settings.claims)), min(ends_at, 1e11))
+            holder = Holder(self.principal_of(identity_in(said, self.settings.claims)), ends_at)
             holders.keep(digest, holder)
         if holder.has_ended(now):
             raise Refused("it has expired")
