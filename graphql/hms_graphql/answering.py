@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
 from hms_graphql.asking import Asking
+from hms_graphql.deadline import Deadline
 from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
@@ -55,19 +56,32 @@ def answer(
     decisions: EditDecisions,
     principal: Principal,
     editor: Editor | None = None,
+    introspects: bool = False,
+    deadline: Deadline | None = None,
 ) -> Answered:
     """Answer a document from one snapshot of the catalogue; each edit in it makes the next. Blocks; call it on a
     thread.
 
     Args:
         editor: what the edits of *principal* are made with; None = this door only reads.
+        introspects: it may ask what the schema is.
+        deadline: when it is ended; without one, MAX_SECONDS from now.
 
     Raises:
         CatalogueUnavailable: there is no snapshot to be had.
     """
     with catalogue.unit() as uow:
-        asking = Asking(uow=uow, principal=principal, decisions=decisions, editor=editor)
+        asking = Asking(
+            unit=uow,
+            principal=principal,
+            decisions=decisions,
+            editor=editor,
+            introspects=introspects,
+            deadline=deadline or Deadline(),
+        )
         result = asyncio.run(_execute(question, asking))
+    if asking.deadline.has_ended_it and not asking.has_edited:
+        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
         body["errors"] = [_told(error) for error in result.errors]
@@ -90,8 +104,7 @@ def _told(error: GraphQLError) -> dict[str, object]:
     told: dict[str, object] = dict(error.formatted)
     cause = error.original_error
     if isinstance(cause, HmsError):
-        told["message"] = cause.message
-        told["extensions"] = {"code": cause.code, "hint": cause.hint}
+        told |= _ours(cause)
     elif cause is None or isinstance(cause, GraphQLError):
         told["extensions"] = {"code": "request-invalid", "hint": "graphql/schema.graphql tells what may be asked"}
     else:
@@ -99,3 +112,7 @@ def _told(error: GraphQLError) -> dict[str, object]:
         told["message"] = "the registry failed at this field"
         told["extensions"] = {"code": "hms-error", "hint": "its log tells why"}
     return told
+
+
+def _ours(error: HmsError) -> dict[str, object]:
+    return {"message": error.message, "extensions": {"code": error.code, "hint": error.hint}}

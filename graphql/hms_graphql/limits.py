@@ -1,8 +1,8 @@
-"""What a document may cost. One beyond a limit is refused before anything of it is resolved, and the limit is named."""
+"""What a document may cost to resolve: fields, by how long their pages are. How large it may be, `shapes` measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from graphql import (
@@ -17,19 +17,10 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
 )
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    QueryDepthLimiter,
-    SchemaExtension,
-)
+from strawberry.extensions import SchemaExtension
 
 from hms_graphql.searching import MOST
 
-MAX_TOKENS: Final = 2_000
-MAX_DEPTH: Final = 10
-MAX_ALIASES: Final = 30
 MAX_COST: Final = 5_000
 """Fields, each as often as its page is long."""
 
@@ -92,15 +83,3 @@ class _Cost:
             return max(1, int(given.value))
         told = self._variables.get(given.name.value) if isinstance(given, VariableNode) else None
         return told if isinstance(told, int) and told > 0 else MOST
-
-
-# Made once: a document that was checked is known again by the rules that it was checked by.
-_RULES: Final = [
-    *QueryDepthLimiter(max_depth=MAX_DEPTH).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=MAX_ALIASES).validation_rules,
-]
-LIMITS: Final[tuple[type[SchemaExtension] | Callable[[], SchemaExtension], ...]] = (
-    lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
-    lambda: AddValidationRules(_RULES),
-    CostLimiter,
-)

@@ -199,6 +199,13 @@ class Registry:
 
         return ingest_roles(self.home) if self.home else frozenset()
 
+    @cached_property
+    def introspects(self) -> bool:
+        """Whether GraphQL tells what its schema is."""
+        from hms_registry.services.settings_file import tells_schema
+
+        return self.home is not None and tells_schema(self.home)
+
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hms_registry.http.callers import Caller, registry_of
 
@@ -22,6 +23,13 @@ class Document(BaseModel):
     variables: dict[str, object] | None = None
     operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
     extensions: dict[str, object] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, body: object) -> object:
+        if isinstance(body, list):
+            raise PydanticCustomError("batch", "a request is one document, and not a list of them")
+        return body
 
 
 @router.post("/graphql")
@@ -39,6 +47,7 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
         catalogue=registry.catalogue,
         decisions=decisions,
         principal=principal,
+        introspects=registry.introspects,
         editor=registry.editor(principal),
     )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}

@@ -6,6 +6,8 @@ callers, who may register over HTTP, where spans go, and its webhooks.
       password_file: /run/secrets/catalogue                          # in place of the reference
     ingest:
       roles: [steward]                                               # may register over HTTP; by default nobody may
+    graphql:
+      introspection: true                                            # tells its schema, for development
     tracing:
       endpoint: http://127.0.0.1:4318/v1/traces                      # spans of requests go there; by default nowhere
 
@@ -60,7 +62,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "identity", "ingest", "tracing", "webhooks"))
+    top.only(("catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
     return top
 
 
@@ -76,6 +78,20 @@ def ingest_roles(home: Path) -> frozenset[str]:
         return frozenset()
     fields.only(("roles",))
     return frozenset(fields.texts("roles", hint="write role names, e.g. roles: [steward]") or ())
+
+
+def tells_schema(home: Path) -> bool:
+    """Say whether GraphQL answers introspection; without a word on it, it does not.
+
+    Raises:
+        SettingsInvalid
+    """
+    top = read_settings(home)
+    fields = None if top is None else top.fields("graphql", hint="e.g. graphql: {introspection: true}")
+    if fields is None:
+        return False
+    fields.only(("introspection",))
+    return fields.flag("introspection")
 
 
 def tracing_endpoint(home: Path) -> str | None:
