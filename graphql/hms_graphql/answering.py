@@ -43,10 +43,12 @@ class Answered:
 
     Attributes:
         is_refused: the document was not executed.
+        is_personal: it tells something of who asked, and is for nobody else, whatever their rights.
     """
 
     body: dict[str, object]
     is_refused: bool
+    is_personal: bool
 
 
 def answer(
@@ -73,7 +75,7 @@ def answer(
     with catalogue.unit() as uow:
         asking = Asking(
             unit=uow,
-            principal=principal,
+            asker=principal,
             decisions=decisions,
             editor=editor,
             introspects=introspects,
@@ -81,11 +83,11 @@ def answer(
         )
         result = asyncio.run(_execute(question, asking))
     if asking.deadline.has_ended_it and not asking.has_edited:
-        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True)
+        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True, is_personal=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
         body["errors"] = [_told(error) for error in result.errors]
-    return Answered(body=body, is_refused="data" not in body)
+    return Answered(body=body, is_refused="data" not in body, is_personal=asking.is_personal)
 
 
 async def _execute(question: Question, asking: Asking) -> ExecutionResult:

@@ -406,6 +406,10 @@ def test_a_believed_token_is_judged_once_and_ends_all_the_same(catalogue: Path, 
         remembered = provider._remembered.latest
 
         assert len(remembered) == 1
+        moment = client.app.state.registry.catalogue.moment()
+        recognized = provider.recognize(token, moment=moment)
+        assert recognized is not None and recognized.subject == "ana@bts.dot.example"
+        assert provider.recognize(token, moment=moment._replace(mark="another")) is None
         provider.clock = lambda: now() + 2 * HOUR
 
         assert me(client, token)[0] == 401
