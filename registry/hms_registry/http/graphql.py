@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from hms_registry.http.callers import Caller, registry_of
 from hms_registry.http.offers import offer
+from hms_registry.http.problems import Failed
 
 router = APIRouter()
 
@@ -33,7 +34,14 @@ class Document(BaseModel):
         return body
 
 
-@router.post("/graphql")
+class Answer(BaseModel):
+    """https://spec.graphql.org/October2021/#sec-Response-Format"""
+
+    data: dict[str, object] | None = None
+    errors: list[dict[str, object]] = []
+
+
+@router.post("/graphql", responses={200: {"model": Answer}, 400: {"model": Answer | Failed}})
 def graphql(request: Request, document: Document, principal: Caller) -> JSONResponse:
     """Answer a document. One that is not executed is a 400; `errors` of one that is stand beside its `data`."""
     from hms_graphql import Question, answer
