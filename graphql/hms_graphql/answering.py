@@ -55,18 +55,20 @@ def answer(
     decisions: EditDecisions,
     principal: Principal,
     editor: Editor | None = None,
+    introspection: bool = False,
 ) -> Answered:
     """Answer a document from one snapshot of the catalogue; each edit in it makes the next. Blocks; call it on a
     thread.
 
     Args:
         editor: what the edits of *principal* are made with; None = this door only reads.
+        introspection: the schema may be asked for itself.
 
     Raises:
         CatalogueUnavailable: there is no snapshot to be had.
     """
     with catalogue.unit() as uow:
-        asking = Asking(uow=uow, principal=principal, decisions=decisions, editor=editor)
+        asking = Asking(uow=uow, principal=principal, decisions=decisions, editor=editor, introspection=introspection)
         result = asyncio.run(_execute(question, asking))
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:

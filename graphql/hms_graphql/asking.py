@@ -31,6 +31,7 @@ class Asking:
     principal: Principal
     decisions: EditDecisions
     editor: Editor | None = None
+    introspection: bool = False
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)

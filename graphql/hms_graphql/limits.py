@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     IntValueNode,
+    Node,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -60,6 +62,31 @@ class CostLimiter(SchemaExtension):
         yield
 
 
+class IntrospectionLimiter(SchemaExtension):
+    """Refuses questions about the schema itself where they are not answered."""
+
+    def on_execute(self) -> Iterator[None]:
+        """Look at every field that is written, whether or not its operation is meant."""
+        context = self.execution_context
+        document = context.graphql_document
+        assert document is not None
+        if not context.context.introspection and _asks_for_schema(document):
+            message = "this server does not tell its schema: read graphql/schema.graphql"
+            context.result = ExecutionResult(data=None, errors=[GraphQLError(message)])
+        yield
+
+
+def _asks_for_schema(document: DocumentNode) -> bool:
+    waiting: list[Node] = list(document.definitions)
+    while waiting:
+        selection = getattr(waiting.pop(), "selection_set", None)
+        for node in selection.selections if selection is not None else ():
+            if isinstance(node, FieldNode) and node.name.value in ("__schema", "__type"):
+                return True
+            waiting.append(node)
+    return False
+
+
 class _Cost:
     """Counts fields. The document was validated: its fragments do not go round in circles."""
 
@@ -103,4 +130,5 @@ LIMITS: Final[tuple[type[SchemaExtension] | Callable[[], SchemaExtension], ...]]
     lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
     lambda: AddValidationRules(_RULES),
     CostLimiter,
+    IntrospectionLimiter,
 )

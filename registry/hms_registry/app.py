@@ -55,6 +55,7 @@ def make_app(
         },
     )
     app.state.registry = registry
+    _ = registry.graphql_settings  # what is wrong with them is told before anybody asks
     app.state.stopping = asyncio.Event()
     app.state.listeners = Listeners()
     app.state.background = background or nullcontext()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.editing import Editor
+    from hms_registry.services.graphql_settings import GraphqlSettings
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
@@ -133,6 +134,13 @@ class Registry:
         from hms_policies import resolve_principal
 
         return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
+
+    @cached_property
+    def graphql_settings(self) -> GraphqlSettings:
+        """How GraphQL is asked, as `settings.yml` says."""
+        from hms_registry.services.graphql_settings import GraphqlSettings, read_graphql_settings
+
+        return read_graphql_settings(self.home) if self.home else GraphqlSettings()
 
     def editor(self, principal: Principal) -> Editor:
         """What somebody's edits of what is said of datasets are made with."""

@@ -15,6 +15,7 @@
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
     ├── AccessDenied                known, and not allowed (HTTP 403)
     ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
+    ├── DocumentNotKept             a GraphQL document of that hash is not kept, or only kept ones are answered
     ├── SourceError
     │   ├── SourceUnreachable
     │   ├── CredentialsRejected
@@ -143,6 +144,10 @@ class AccessDenied(HmsError):
 
 class EditOutdated(HmsError):
     """Somebody else edited it since the editor read it, and nothing was changed."""
+
+
+class DocumentNotKept(HmsError):
+    """A GraphQL document of that hash is not kept, or only kept ones are answered."""
 
 
 class SourceError(HmsError):

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 
+from hms_registry.errors import DocumentNotKept
 from hms_registry.http.callers import Caller, registry_of
+from hms_registry.http.documents import Document
 
 router = APIRouter()
-
-
-class Document(BaseModel):
-    """A GraphQL request over HTTP: https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters"""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    query: Annotated[str, Field(min_length=1, max_length=100_000, description="One document.")]
-    variables: dict[str, object] | None = None
-    operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
-    extensions: dict[str, object] | None = None
 
 
 @router.post("/graphql")
@@ -31,16 +19,26 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
 
     registry = registry_of(request)
     decisions = registry.decisions()
-    question = Question(
-        query=document.query, variables=document.variables or {}, operation_name=document.operation_name
-    )
+    settings = registry.graphql_settings
+    try:
+        text = document.text(settings)
+    except DocumentNotKept as error:
+        return JSONResponse(_not_kept(error), status_code=400)
+    question = Question(query=text, variables=document.variables or {}, operation_name=document.operation_name)
     answered = answer(
         question,
         catalogue=registry.catalogue,
         decisions=decisions,
         principal=principal,
         editor=registry.editor(principal),
+        introspection=settings.introspection,
     )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.record(principal=principal, action="graphql", detail=detail)
     return JSONResponse(answered.body, status_code=400 if answered.is_refused else 200)
+
+
+def _not_kept(error: DocumentNotKept) -> dict[str, object]:
+    """Tell it as a client for kept documents understands it: by the message, it sends the text next."""
+    extensions = {"code": "PERSISTED_QUERY_NOT_FOUND", "hint": error.hint}
+    return {"errors": [{"message": error.message, "extensions": extensions}]}

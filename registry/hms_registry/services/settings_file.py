@@ -60,7 +60,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "ingest", "tracing", "webhooks"))
+    top.only(("catalogue", "graphql", "ingest", "tracing", "webhooks"))
     return top
 
 
