@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, view_of
 from hms_registry.services.editing import Edited, Editor
+from hms_registry.services.feed import Told
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Asking:
     decisions: EditDecisions
     editor: Editor | None = None
     introspection: bool = False
+    told: Sequence[Told] = ()
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)

@@ -37,6 +37,8 @@ MAX_COST: Final = 5_000
 
 PAGES: Final = {"search": 20}
 """Fields with a page, and how long it is unless *first* says so."""
+LISTS: Final = {"events": 50}
+"""Fields whose list nobody chooses the length of, and how long it is at most."""
 WEIGHTS: Final = {"lineage": 20, "facets": 20, "history": 5, "schemaVersion": 5} | dict.fromkeys(
     ("describe", "tag", "untag", "own", "deprecate", "undeprecate"), 50
 )
@@ -111,7 +113,7 @@ class _Cost:
     def _times(self, node: FieldNode) -> int:
         usual = PAGES.get(node.name.value)
         if usual is None:
-            return 1
+            return LISTS.get(node.name.value, 1)
         given = next((each.value for each in node.arguments or () if each.name.value == "first"), None)
         if given is None:
             return usual

@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from hms_graphql.datasets import Dataset, Info
+from hms_graphql.events import Subscription
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import LIMITS
 from hms_graphql.mutations import Mutation
@@ -98,6 +99,7 @@ class _Schema(strawberry.Schema):
 SCHEMA: Final = _Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[*LIMITS, ParserCache, ValidationCache],
 )
