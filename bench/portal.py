@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 
 import strawberry
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
 from bench.figures import Figure
@@ -14,7 +13,7 @@ from bench.lists import long_list
 from bench.stores import LARGE, Workshop
 from bench.timing import interleaved
 from hms_graphql import Question, answer
-from hms_graphql.limits import LIMITS
+from hms_graphql.schema import EXTENSIONS
 from hms_graphql.searching import Asked, SearchConnection
 from hms_graphql.words import SCALARS
 from hms_registry.domain.search import EVERYTHING
@@ -70,5 +69,5 @@ def _in_memory(kept: SearchConnection) -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[*LIMITS, ParserCache, ValidationCache],
+        extensions=EXTENSIONS,
     )

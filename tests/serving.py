@@ -20,7 +20,7 @@ from command import HMS_DTA, hms
 STEWARD, ANALYST = "role:steward", "role:analyst"
 NUMBERS = "shop.public.numbers"
 SMALL = "SELECT n FROM shop.public.numbers WHERE n < 3 ORDER BY n"
-_URL = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
+_URL = re.compile(r"running on http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)")
 
 
 @dataclass
@@ -83,7 +83,7 @@ def serving(home: Path, *, env: Mapping[str, str] | None = None, more: Sequence[
         eventually(lambda: bool(_URL.search(server.log)) or process.poll() is not None, seconds=40)
         found = _URL.search(server.log)
         assert found is not None, server.log
-        server.url = found[1]
+        server.url = f"http://127.0.0.1:{found[1]}"
         yield server
     finally:
         if process.poll() is None:

@@ -15,6 +15,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from hms_graphql.asking import Asking
+from hms_graphql.deadline import Deadline
 from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import HmsError
@@ -63,32 +64,43 @@ def answer(
     decisions: EditDecisions,
     principal: Principal,
     editor: Editor | None = None,
-    introspection: bool = False,
+    introspects: bool = False,
+    deadline: Deadline | None = None,
 ) -> Answered:
     """Answer a document from one snapshot of the catalogue; each edit in it makes the next. Blocks; call it on a
     thread.
 
     Args:
         editor: what the edits of *principal* are made with; None = this door only reads.
-        introspection: the schema may be asked for itself.
+        introspects: it may ask what the schema is.
+        deadline: when it is ended; without one, MAX_SECONDS from now.
 
     Raises:
         CatalogueUnavailable: there is no snapshot to be had.
     """
     with catalogue.unit() as uow:
-        asking = Asking(uow=uow, principal=principal, decisions=decisions, editor=editor, introspection=introspection)
-        return _answered(asyncio.run(_execute(question, asking, _READ_AND_EDIT)))
+        asking = Asking(
+            unit=uow,
+            principal=principal,
+            decisions=decisions,
+            editor=editor,
+            introspects=introspects,
+            deadline=deadline or Deadline(),
+        )
+        return _answered(asyncio.run(_execute(question, asking, _READ_AND_EDIT)), asking)
 
 
 def tell(
     question: Question, told: Sequence[Told], *, uow: UnitOfWork, decisions: EditDecisions, principal: Principal
 ) -> Answered:
     """Answer a subscription for what was read of the feed, from the snapshot that it was read from. Blocks."""
-    asking = Asking(uow=uow, principal=principal, decisions=decisions, told=told)
-    return _answered(asyncio.run(_execute(question, asking, _SUBSCRIBE)))
+    asking = Asking(unit=uow, principal=principal, decisions=decisions, told=told)
+    return _answered(asyncio.run(_execute(question, asking, _SUBSCRIBE)), asking)
 
 
-def _answered(result: ExecutionResult) -> Answered:
+def _answered(result: ExecutionResult, asking: Asking) -> Answered:
+    if asking.deadline.has_ended_it and not asking.has_edited:
+        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
         body["errors"] = [_told(error) for error in result.errors]
@@ -115,8 +127,7 @@ def _told(error: GraphQLError) -> dict[str, object]:
     told: dict[str, object] = dict(error.formatted)
     cause = error.original_error
     if isinstance(cause, HmsError):
-        told["message"] = cause.message
-        told["extensions"] = {"code": cause.code, "hint": cause.hint}
+        told |= _ours(cause)
     elif cause is None or isinstance(cause, GraphQLError):
         told["extensions"] = {"code": "request-invalid", "hint": "graphql/schema.graphql tells what may be asked"}
     else:
@@ -124,3 +135,7 @@ def _told(error: GraphQLError) -> dict[str, object]:
         told["message"] = "the registry failed at this field"
         told["extensions"] = {"code": "hms-error", "hint": "its log tells why"}
     return told
+
+
+def _ours(error: HmsError) -> dict[str, object]:
+    return {"message": error.message, "extensions": {"code": error.code, "hint": error.hint}}

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 
+from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
@@ -26,14 +27,21 @@ class Asking:
     """The context of one document. Its statements do not grow with the page that is asked for.
 
     Everything happens on one thread: the unit of work is not shared.
+
+    Attributes:
+        introspects: the document may ask what the schema is.
+        told: what happened, for a subscription.
+        has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
-    uow: UnitOfWork
+    unit: UnitOfWork
     principal: Principal
     decisions: EditDecisions
     editor: Editor | None = None
-    introspection: bool = False
+    introspects: bool = False
+    deadline: Deadline = field(default_factory=Deadline)
     told: Sequence[Told] = ()
+    has_edited: bool = field(default=False, init=False)
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
@@ -51,10 +59,12 @@ class Asking:
             raise AccessDenied("nothing is edited at this door", hint="ask POST /graphql of hms-dta serve")
         self.uow.__exit__(None, None, None)
         try:
-            return edit(self.editor)
+            edited = edit(self.editor)
+            self.has_edited = True
+            return edited
         finally:
             self.decisions = self.editor.decisions()
-            self.uow.__enter__()
+            self.unit.__enter__()
             self.__dict__.pop("sources", None)
             self._load_anew()
 
@@ -62,6 +72,12 @@ class Asking:
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
         self.profiles = DataLoader(load_fn=self._profiles)
+
+    @property
+    def uow(self) -> UnitOfWork:
+        """The snapshot, as long as there is time left to ask it."""
+        self.deadline.check()
+        return self.unit
 
     @cached_property
     def sources(self) -> dict[str, SourceStatus]:

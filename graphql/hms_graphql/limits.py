@@ -1,37 +1,26 @@
-"""What a document may cost. One beyond a limit is refused before anything of it is resolved, and the limit is named."""
+"""What a document may cost to resolve: fields, by how long their pages are. How large it may be, `shapes` measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     IntValueNode,
-    Node,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     VariableNode,
 )
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    QueryDepthLimiter,
-    SchemaExtension,
-)
+from strawberry.extensions import SchemaExtension
 
 from hms_graphql.searching import MOST
 
-MAX_TOKENS: Final = 2_000
-MAX_DEPTH: Final = 10
-MAX_ALIASES: Final = 30
 MAX_COST: Final = 5_000
 """Fields, each as often as its page is long."""
 
@@ -62,31 +51,6 @@ class CostLimiter(SchemaExtension):
             message = f"the document costs {total:,}, {MAX_COST:,} is the most: ask for shorter pages or fewer fields"
             context.result = ExecutionResult(data=None, errors=[GraphQLError(message)])
         yield
-
-
-class IntrospectionLimiter(SchemaExtension):
-    """Refuses questions about the schema itself where they are not answered."""
-
-    def on_execute(self) -> Iterator[None]:
-        """Look at every field that is written, whether or not its operation is meant."""
-        context = self.execution_context
-        document = context.graphql_document
-        assert document is not None
-        if not context.context.introspection and _asks_for_schema(document):
-            message = "this server does not tell its schema: read graphql/schema.graphql"
-            context.result = ExecutionResult(data=None, errors=[GraphQLError(message)])
-        yield
-
-
-def _asks_for_schema(document: DocumentNode) -> bool:
-    waiting: list[Node] = list(document.definitions)
-    while waiting:
-        selection = getattr(waiting.pop(), "selection_set", None)
-        for node in selection.selections if selection is not None else ():
-            if isinstance(node, FieldNode) and node.name.value in ("__schema", "__type"):
-                return True
-            waiting.append(node)
-    return False
 
 
 class _Cost:
@@ -121,16 +85,3 @@ class _Cost:
             return max(1, int(given.value))
         told = self._variables.get(given.name.value) if isinstance(given, VariableNode) else None
         return told if isinstance(told, int) and told > 0 else MOST
-
-
-# Made once: a document that was checked is known again by the rules that it was checked by.
-_RULES: Final = [
-    *QueryDepthLimiter(max_depth=MAX_DEPTH).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=MAX_ALIASES).validation_rules,
-]
-LIMITS: Final[tuple[type[SchemaExtension] | Callable[[], SchemaExtension], ...]] = (
-    lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
-    lambda: AddValidationRules(_RULES),
-    CostLimiter,
-    IntrospectionLimiter,
-)

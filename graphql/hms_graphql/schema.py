@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import strawberry
 from graphql import GraphQLError
 from strawberry import relay
-from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.extensions import SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.events import Subscription
 from hms_graphql.facets import SearchFilter
-from hms_graphql.limits import LIMITS
+from hms_graphql.limits import CostLimiter
 from hms_graphql.mutations import Mutation
 from hms_graphql.searching import Asked, SearchConnection, page_size, place_of
+from hms_graphql.shapes import BoundedParser
 from hms_graphql.sources import Source
 from hms_graphql.words import SCALARS, PrivacyTier
 from hms_registry.domain.search import EVERYTHING
@@ -96,11 +98,17 @@ class _Schema(strawberry.Schema):
         """Write nothing: an error may be no more than a name that is not there."""
 
 
+EXTENSIONS: Final[list[type[SchemaExtension] | Callable[[], SchemaExtension]]] = [
+    BoundedParser,
+    ValidationCache,
+    CostLimiter,
+]
+"""What every document passes, in this order. It is parsed and checked once; both memories are bounded."""
+
 SCHEMA: Final = _Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[*LIMITS, ParserCache, ValidationCache],
+    extensions=EXTENSIONS,
 )
-"""Documents are parsed and checked once; both memories are bounded."""

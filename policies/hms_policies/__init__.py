@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hms_policies.filters import FILTER_FUNCTIONS
     from hms_policies.masking import mask_expression
     from hms_policies.mentions import remention
-    from hms_policies.roles import known_names, resolve_principal
+    from hms_policies.roles import known_names, resolve_claimed, resolve_principal
 
 __all__ = [
     "FILTER_FUNCTIONS",
@@ -31,6 +31,7 @@ __all__ = [
     "load_bundle",
     "mask_expression",
     "remention",
+    "resolve_claimed",
     "resolve_principal",
     "run_tests",
 ]
@@ -47,6 +48,7 @@ _HOMES = {
     "load_bundle": "bundles",
     "mask_expression": "masking",
     "remention": "mentions",
+    "resolve_claimed": "roles",
     "resolve_principal": "roles",
     "run_tests": "cases",
 }

@@ -3,18 +3,24 @@
 Precedence:
 1. A principal's roles are `people: SUBJECT: roles` plus the roles that `groups` gives for each of their groups. An
    identity provider's groups never are roles by themselves.
-2. Their clearance is what `people` states; else the highest of their roles'; else PUBLIC.
-3. Their agency is what `people` states; else the only one that their roles name; else empty.
+2. Their clearance is what `people` states; else the highest of their roles'; else PUBLIC. An identity provider has no
+   say in it.
+3. Their agency is what `people` states; else what the identity provider says; else the only one that their roles name;
+   else empty.
+4. Their purpose is what they ask for by their token; else what `people` states; else empty.
+5. Whom an identity provider names is a person, and never a role by its name. Who is not under `people` and has no group
+   that gives a role is nobody here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from hms_policies.yaml_text import Mapping, read_yaml
 from hms_registry.domain.columns import PrivacyTier
-from hms_registry.domain.principals import Principal
+from hms_registry.domain.principals import ClaimedIdentity, Principal
 from hms_registry.errors import AuthenticationFailed, PolicyInvalid, SettingsInvalid
 from hms_registry.ports.catalogue import Bundle
 
@@ -161,7 +167,11 @@ def roles_of(bundle: Bundle) -> Roles:
     Raises:
         PolicyInvalid
     """
-    return parse_roles(bundle.files.get(FILE, ""))
+    return _parsed(bundle.files.get(FILE, ""))
+
+
+# One text is asked of again and again: by each caller over HTTP, and by each name of a policy's test.
+_parsed = lru_cache(maxsize=8)(parse_roles)
 
 
 def known_names(bundle: Bundle) -> tuple[str, ...]:
@@ -191,6 +201,31 @@ def resolve_principal(bundle: Bundle, who: str, *, auth_method: str = "local", p
         f"{who} is no person and no role of the published policy",
         hint=f"add them under people: in {FILE}, then hms-dta policy publish",
     )
+
+
+def resolve_claimed(bundle: Bundle, claimed: ClaimedIdentity, *, auth_method: str) -> Principal:
+    """Return who somebody is of whom an identity provider says so much.
+
+    Raises:
+        AuthenticationFailed: roles.yml gives them no role, neither by name nor by group.
+        PolicyInvalid: roles.yml is wrong.
+    """
+    roles = roles_of(bundle)
+    stated = roles.people.get(claimed.subject)
+    person = stated or Person()
+    known = replace(
+        person,
+        groups=tuple({*person.groups, *claimed.groups}),
+        agency=person.agency or claimed.agency,
+        purpose=claimed.purpose or person.purpose,
+    )
+    principal = _principal(roles, claimed.subject, known, auth_method)
+    if stated is None and not principal.roles:
+        raise AuthenticationFailed(
+            "you have no role in the published policy",
+            hint=f"a steward maps one of your groups under groups: in {FILE}, then hms-dta policy publish",
+        )
+    return principal
 
 
 def _principal(roles: Roles, subject: str, person: Person, auth_method: str) -> Principal:

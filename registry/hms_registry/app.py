@@ -1,4 +1,4 @@
-"""The registry over HTTP, on loopback: each route over one service, and what stands before and behind all of them.
+"""The registry over HTTP: each route over one service, and what stands before and behind all of them.
 
 Each query runs in a child process of its own. A caller is who their bearer token says; every header that claims
 another identity is ignored. Host and Origin are checked, so that a web page cannot reach a registry on its reader's own
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 def make_app(
     registry: Registry,
     *,
+    names: frozenset[str] = frozenset(),
     background: AbstractContextManager[object] | None = None,
     tracing: Tracing | None = None,
 ) -> FastAPI:
     """Make the ASGI app over a registry.
 
     Args:
+        names: hosts that it is called by, besides those of loopback.
         background: entered when the app starts, and left when it stops.
         tracing: where spans go; without it, where `settings.yml` says, if it does.
     """
@@ -61,7 +63,7 @@ def make_app(
     app.state.background = background or nullcontext()
     app.state.metrics = metrics.Metrics(registry)
     app.state.tracing = tracing or tracing_of(registry.home)
-    app.add_middleware(Gate)
+    app.add_middleware(Gate, names=names)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)
     for routes in (health, metrics, catalogue, ingesting, query, graphql, subscribing, events):

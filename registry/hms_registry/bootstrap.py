@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hms_policies import PolicyDecisions
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
+    from hms_registry.oidc.tokens import OidcTokens
     from hms_registry.ports.catalogue import Catalogue, Classes
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.editing import Editor
@@ -150,17 +151,28 @@ class Registry:
 
     @cached_property
     def tokens(self) -> CatalogueTokens:
-        """The bearer tokens that callers over HTTP present; those of an earlier release are taken in first."""
-        from hms_registry.services.token_file import take_in
-        from hms_registry.services.tokens import CatalogueTokens
+        """The registry's own bearer tokens, which callers over HTTP present."""
+        from hms_registry.identity import own_tokens
 
-        if self.home is not None:
-            take_in(self.home / ".hms-dta" / "tokens.json", catalogue=self.catalogue, now=now())
-        return CatalogueTokens(
-            catalogue=self.catalogue,
-            principal_of=lambda who, purpose: self.principal(who, auth_method="token", purpose=purpose),
-            clock=now,
-        )
+        return own_tokens(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
+    @cached_property
+    def identity_provider(self) -> OidcTokens | None:
+        """The identity provider whose tokens callers over HTTP present; None if `settings.yml` names none."""
+        from hms_registry.identity import provider_of
+
+        return provider_of(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
+    def authenticate(self, credential: str) -> Principal | None:
+        """Who presents a bearer token, of the registry's own or of the identity provider; None if it is neither.
+
+        Raises:
+            AuthenticationFailed: it is one of them, and is not to be believed.
+        """
+        found = self.tokens.authenticate(credential)
+        if found is None and self.identity_provider is not None:
+            return self.identity_provider.authenticate(credential)
+        return found
 
     @cached_property
     def sql(self) -> SqlService:

@@ -13,6 +13,7 @@
     ├── NameAmbiguous               one name, several datasets
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
+    ├── IssuerUnreachable           the identity provider does not answer with its keys
     ├── AccessDenied                known, and not allowed (HTTP 403)
     ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
     ├── DocumentNotKept             a GraphQL document of that hash is not kept, or only kept ones are answered
@@ -134,6 +135,12 @@ class AuthenticationFailed(HmsError):
     """The caller is nobody we know."""
 
     exit_code = 3
+
+
+class IssuerUnreachable(HmsError):
+    """The identity provider does not answer with its keys."""
+
+    exit_code = 2
 
 
 class AccessDenied(HmsError):

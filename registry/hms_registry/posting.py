@@ -11,12 +11,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
 from threading import Event
 from typing import Final
-from urllib.parse import urlsplit
 
 from hms_registry.errors import DeliveryFailed, NotInstalled, SettingsInvalid
+from hms_registry.services.outward_urls import may_be_called
 from hms_registry.services.secret_references import resolve_secrets
 from hms_registry.services.webhooks import Message, Webhook
 
@@ -122,25 +121,16 @@ def _url(webhook: Webhook, environ: Mapping[str, str]) -> str:
     """
     url = resolve_secrets(webhook.url, environ)
     try:
-        parts = urlsplit(url)
-        is_usable = bool(parts.hostname) and parts.username is None and parts.port != 0 and not parts.fragment
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or ""))
         httpx.URL(url)
+        is_usable = may_be_called(url)
     except (ValueError, httpx.InvalidURL):
-        is_usable = is_safe = False
-    if not (is_usable and is_safe):
+        is_usable = False
+    if not is_usable:
         raise SettingsInvalid(
             f"the URL of webhook {webhook.name} is not one to post to",
             hint="write https://HOST/PATH; http is for 127.0.0.1 and localhost only",
         )
     return url
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _signer(webhook: Webhook, environ: Mapping[str, str]) -> Signer:

@@ -1,8 +1,9 @@
-"""The process that serves the registry over HTTP: on loopback, until it is told to stop, and then with nothing left."""
+"""The process that serves the registry over HTTP until it is told to stop, and then with nothing left."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import ip_address
 from socket import socket
@@ -20,19 +21,27 @@ if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
 
 _GRACE_S = 3
+_ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})
 
 
 class _Server(uvicorn.Server):
     """A server that lets running queries go on for a moment when it is stopped, and then ends them."""
 
     def __init__(
-        self, registry: Registry, *, host: str, port: int, crawl_every: timedelta | None, log_style: LogStyle
+        self,
+        registry: Registry,
+        *,
+        host: str,
+        port: int,
+        names: frozenset[str],
+        crawl_every: timedelta | None,
+        log_style: LogStyle,
     ) -> None:
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
         wait = 2 * _GRACE_S
         background = Background(registry, crawl_every=crawl_every)
-        self._app = app = make_app(registry, background=background)
+        self._app = app = make_app(registry, names=names, background=background)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -62,6 +71,7 @@ def run(
     *,
     host: str,
     port: int,
+    public_names: Sequence[str] = (),
     is_behind_loopback: bool = False,
     crawl_every: timedelta | None = None,
     log_style: LogStyle = "json",
@@ -69,21 +79,34 @@ def run(
     """Serve until interrupted, and tell the webhooks meanwhile.
 
     Args:
+        public_names: what callers on other machines call it by.
         crawl_every: crawl all sources now, and again after each such span.
         is_behind_loopback: somebody states that only loopback leads here, though *host* is more: in a container, the
             address that its port is published from is not loopback. The gate still asks for a Host that is.
 
     Raises:
-        SettingsInvalid: *host* is not a loopback address, or a webhook is described wrongly.
+        SettingsInvalid: *host* is beyond loopback without an identity provider, or something is described wrongly.
+        IssuerUnreachable
+        NotInstalled
     """
-    if not is_behind_loopback and host != "localhost" and not _is_loopback(host):
+    provider = registry.identity_provider
+    is_beyond = not is_behind_loopback and host != "localhost" and not _is_loopback(host)
+    if (is_beyond or public_names) and provider is None:
         raise SettingsInvalid(
-            f"{host} is reachable from other machines",
-            hint="this release serves loopback only: --host 127.0.0.1, or in a container --behind-loopback",
+            f"{host} is reachable from other machines" if is_beyond else "a public name is for other machines",
+            hint="name an identity provider in settings.yml (docs/callers.md), or serve loopback: --host 127.0.0.1, "
+            "in a container --behind-loopback",
+        )
+    names = frozenset(name.lower() for name in (*public_names, *([host] if is_beyond else ()))) - _ANY_ADDRESS
+    if is_beyond and not names:
+        raise SettingsInvalid(
+            "a server on every address has no name that callers may use", hint="--public-name registry.example"
         )
     _ = registry.webhooks, registry.tokens  # a mistake in them is told before anything listens
+    if provider is not None:
+        provider.start()
     registry.sql.start_children()
-    _Server(registry, host=host, port=port, crawl_every=crawl_every, log_style=log_style).run()
+    _Server(registry, host=host, port=port, names=names, crawl_every=crawl_every, log_style=log_style).run()
 
 
 def _is_loopback(host: str) -> bool:

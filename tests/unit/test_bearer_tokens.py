@@ -11,7 +11,7 @@ import pytest
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AuthenticationFailed, SettingsInvalid, TokenNotFound
 from hms_registry.ports.catalogue import Bundle, Catalogue, Moment, UnitOfWork
-from hms_registry.services import tokens
+from hms_registry.services import remembered
 from hms_registry.services.tokens import CatalogueTokens, create_token, list_tokens, revoke_token, state_of
 from statements import statements
 
@@ -132,7 +132,7 @@ def test_a_remembered_token_still_ends(memory: Catalogue) -> None:
     made, _ = house.token()
     process = house.process()
 
-    house.now = NOW + HOUR + tokens.LEEWAY
+    house.now = NOW + HOUR + remembered.LEEWAY
     assert process.authenticate(made)
     house.now += timedelta(microseconds=1)
 
@@ -161,19 +161,19 @@ def test_a_token_of_nobody_is_not_remembered(memory: Catalogue) -> None:
     for number in range(5):
         assert refusal(lambda: process.authenticate(f"hmsdta_{number}")) == "the token is not known here"  # noqa: B023
 
-    assert process._memory.holders == {}
+    assert len(process.remembered.latest) == 0
 
 
 def test_what_a_process_remembers_is_bounded(memory: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """It forgets rather than grows."""
     house = House(memory)
-    monkeypatch.setattr(tokens, "REMEMBERED", 2)
+    monkeypatch.setattr(remembered, "REMEMBERED", 2)
     process = house.process()
 
     for number in range(5):
         process.authenticate(house.token(f"p{number}")[0])
 
-    assert len(process._memory.holders) <= 2
+    assert len(process.remembered.latest) <= 2
 
 
 @pytest.mark.parametrize("credential", ["", "x", "Hmsdta_x", " hmsdta_x", "eyJ.a.b"])

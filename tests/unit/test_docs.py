@@ -29,6 +29,8 @@ from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
 from hms_registry.cli import app
 from hms_registry.errors import SqlRefused
+from hms_registry.services.graphql_settings import read_graphql_settings
+from hms_registry.services.identity_settings import read_oidc
 from hms_registry.services.manifest import parse_manifest
 from hms_registry.services.settings_file import catalogue_url, ingest_roles, tracing_endpoint
 from hms_registry.services.sources_file import read_sources
@@ -130,7 +132,10 @@ def test_the_page_of_sql_has_every_function_and_node() -> None:
 
 def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
-    read = {"sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "ingest", "tracing"}
+    read = {
+        "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
+        "graphql", "kept",
+    }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
 
@@ -140,6 +145,17 @@ def test_the_webhooks_that_are_shown_are_read(tmp_path: Path) -> None:
     (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
 
     assert [(each.name, each.who) for each in read_webhooks(tmp_path)] == [("portal", "role:analyst")]
+
+
+def test_the_identity_provider_that_is_shown_is_read(tmp_path: Path) -> None:
+    """By the reader of settings.yml."""
+    (block,) = every("yaml", "identity")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    found = read_oidc(tmp_path)
+
+    assert found is not None
+    assert (found.audience, found.claims.groups) == ("hms-dta", ("realm_access", "roles"))
 
 
 def test_the_cronjob_that_is_shown_runs_a_command_and_never_two() -> None:
@@ -164,11 +180,24 @@ def test_settings_snippets_are_read(block: Block, tmp_path: Path) -> None:
 
 def test_who_may_register_and_where_spans_go_are_read(tmp_path: Path) -> None:
     """As the pages show them, side by side."""
-    shown = [block.text for about in ("ingest", "tracing") for block in every("yaml", about)]
+    shown = [block.text for about in ("ingest", "tracing", "graphql") for block in every("yaml", about)]
     (tmp_path / "settings.yml").write_text("".join(shown), encoding="utf-8")
 
     assert ingest_roles(tmp_path) == {"steward"}
+    assert read_graphql_settings(tmp_path).introspection
     assert tracing_endpoint(tmp_path) == "http://127.0.0.1:4318/v1/traces"
+
+
+def test_kept_documents_are_read_where_the_page_says(tmp_path: Path) -> None:
+    """From the folder that it names."""
+    (block,) = every("yaml", "kept")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+    (tmp_path / "portal" / "queries").mkdir(parents=True)
+    (tmp_path / "portal" / "queries" / "me.graphql").write_text("{ me { subject } }")
+
+    settings = read_graphql_settings(tmp_path)
+
+    assert (list(settings.documents.values()), settings.is_only_documents) == (["{ me { subject } }"], True)
 
 
 @pytest.mark.parametrize("block", every("yaml", "sources"), ids=lambda block: block.page.name)

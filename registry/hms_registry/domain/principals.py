@@ -17,7 +17,7 @@ class Principal:
         roles: from roles.yml alone: an identity provider's groups become roles only by a mapping there.
         clearance: the most private tier they may be shown.
         purpose: what for, e.g. `public-health-response`; empty = not said.
-        auth_method: `local` (`--as` on a local store), `token`, ...
+        auth_method: `local` (`--as` on a local store), `token`, `oidc`, `webhook`.
         asked_by: the login that typed `--as`; for the audit, no policy reads it.
     """
 
@@ -29,3 +29,13 @@ class Principal:
     purpose: str = ""
     auth_method: str = ""
     asked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedIdentity:
+    """What an identity provider says of somebody. What it is worth here, roles.yml says."""
+
+    subject: str
+    groups: frozenset[str] = field(default_factory=frozenset)
+    agency: str = ""
+    purpose: str = ""

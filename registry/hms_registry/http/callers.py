@@ -13,7 +13,7 @@ from hms_registry.errors import AuthenticationFailed
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
 
-_bearer = HTTPBearer(auto_error=False, description="A token of `hms-dta token create`.")
+_bearer = HTTPBearer(auto_error=False, description="A token of `hms-dta token create`, or of the identity provider.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
@@ -31,7 +31,7 @@ def caller(request: Request, credentials: Credentials) -> Principal:
     """
     # Of two Authorization headers, which one counts would be for whoever stands between to choose.
     is_one = credentials is not None and len(request.headers.getlist("authorization")) == 1
-    found = registry_of(request).tokens.authenticate(credentials.credentials) if credentials and is_one else None
+    found = registry_of(request).authenticate(credentials.credentials) if credentials and is_one else None
     if found is None:
         raise AuthenticationFailed(
             "this needs a bearer token", hint="hms-dta token create --as WHO; send Authorization: Bearer TOKEN"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hms_registry.errors import DocumentNotKept, SettingsInvalid
 from hms_registry.services.graphql_settings import GraphqlSettings, document_hash
@@ -41,6 +42,13 @@ class Document(BaseModel):
     variables: dict[str, object] | None = None
     operation_name: Annotated[str | None, Field(alias="operationName", max_length=200)] = None
     extensions: Extensions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, body: object) -> object:
+        if isinstance(body, list):
+            raise PydanticCustomError("batch", "a request is one document, and not a list of them")
+        return body
 
     def text(self, settings: GraphqlSettings) -> str:
         """Return the document that is asked.

@@ -1,4 +1,4 @@
-"""The gate before every route: who may talk to a loopback server at all, and how much they may send."""
+"""The gate before every route: by which names a server may be called at all, and how much it may be sent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ _BODY_BYTES = 256 << 10
 
 
 class Gate:
-    """Refuses a Host or Origin that is not loopback (403), and a body beyond 256 KiB (413), before any route."""
+    """Refuses a Host or Origin that is not ours (403), and a body beyond 256 KiB (413), before any route.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        names: hosts that it is called by, besides those of loopback; in lower case.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str] = frozenset()) -> None:
         self._app = app
+        self._names = _LOOPBACK | names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -25,21 +30,21 @@ class Gate:
                 await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if not _is_local(f"//{headers.get('host', '')}"):
-            await _refuse(send, 403, "the Host header names another machine", "call it as 127.0.0.1 or localhost")
-        elif any(not _is_local(origin) for origin in headers.getlist("origin")):
+        if not self._is_ours(f"//{headers.get('host', '')}"):
+            hint = "call it as 127.0.0.1, localhost or a name that it is served by"
+            await _refuse(send, 403, "the Host header names another machine", hint)
+        elif any(not self._is_ours(origin) for origin in headers.getlist("origin")):
             await _refuse(send, 403, "a page of another site called", "call it from a program, or a page it serves")
         elif _is_too_long(headers.get("content-length")):
             await _refuse(send, 413, "the request is larger than 256 KiB", "send one query")
         else:
             await self._app(scope, _bounded(receive), send)
 
-
-def _is_local(url: str) -> bool:
-    try:
-        return urlsplit(url).hostname in _LOOPBACK
-    except ValueError:
-        return False
+    def _is_ours(self, url: str) -> bool:
+        try:
+            return urlsplit(url).hostname in self._names
+        except ValueError:
+            return False
 
 
 def _is_too_long(length: str | None) -> bool:

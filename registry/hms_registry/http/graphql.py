@@ -30,8 +30,8 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
         catalogue=registry.catalogue,
         decisions=decisions,
         principal=principal,
+        introspects=settings.introspection,
         editor=registry.editor(principal),
-        introspection=settings.introspection,
     )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
     registry.record(principal=principal, action="graphql", detail=detail)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +30,14 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.LocationOutsideSource, 400),
     (errors.SourceError, 502),
 )
+
+
+_PLACES: Final = 20
+_NAME: Final = 100
+_LIMITS: Final = frozenset(
+    "batch greater_than_equal less_than_equal literal_error missing string_too_long string_too_short too_long".split()
+)
+"""Mistakes whose message names the limit, and nothing of what was sent."""
 
 
 class Problem(BaseModel):
@@ -77,10 +86,16 @@ def _told(error: HmsError) -> dict[str, dict[str, str]]:
 async def _not_understood(_request: Request, error: Exception) -> JSONResponse:
     """Say where a request is wrong, and repeat nothing of it."""
     assert isinstance(error, RequestValidationError)
-    places = sorted({".".join(str(part) for part in wrong["loc"][1:]) or "body" for wrong in error.errors()})
-    message = f"the request is not understood at {', '.join(places)}"
+    places = sorted({_place(wrong) for wrong in error.errors()})
+    message = f"the request is not understood at {', '.join(places[:_PLACES])}"
     told = {"error": {"code": "request-invalid", "message": message, "hint": "see /docs for what it takes"}}
     return JSONResponse(told, status_code=400)
+
+
+def _place(wrong: Mapping[str, Any]) -> str:
+    """Tell where a request is wrong, and which limit it breaks."""
+    place = ".".join(str(part)[:_NAME] for part in wrong["loc"][1:]) or "body"
+    return f"{place}: {wrong['msg']}" if wrong["type"] in _LIMITS else place
 
 
 async def _no_route(_request: Request, error: Exception) -> JSONResponse:

@@ -1,5 +1,5 @@
-"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who
-may register over HTTP, where spans go, and its webhooks.
+"""settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who vouches for its
+callers, who may register over HTTP, where spans go, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
@@ -10,7 +10,8 @@ may register over HTTP, where spans go, and its webhooks.
       endpoint: http://127.0.0.1:4318/v1/traces                      # spans of requests go there; by default nowhere
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
-`webhooks` is told in `services.webhooks`.
+`webhooks` is told in `services.webhooks`, under `identity` in `services.identity_settings`, and under `graphql` in
+`services.graphql_settings`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "graphql", "ingest", "tracing", "webhooks"))
+    top.only(("catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
     return top
 
 

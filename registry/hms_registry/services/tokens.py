@@ -7,44 +7,23 @@ and publishing a policy make another, so a process learns of either by its next 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AuthenticationFailed, SettingsInvalid
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.ports.tokens import IssuedToken
+from hms_registry.services.remembered import LEEWAY, Holder, Remembered, digest_of
 
 PREFIX: Final = "hmsdta_"
-LEEWAY: Final = timedelta(seconds=30)
-"""How far the clocks of two machines may be apart."""
-
-REMEMBERED: Final = 4096
-"""Tokens that a process remembers at once: more than people ask it between two writes."""
-
 _KEPT_AFTER_ITS_END: Final = timedelta(days=30)
 _MAX_LENGTH: Final = 100
 _MAX_WORDS: Final = 200
 _HINT: Final = "hms-dta token create --as WHO --for 2h"
-
-
-class _Holder(NamedTuple):
-    """Who holds a token."""
-
-    principal: Principal
-    ends_at: datetime
-
-
-@dataclass(slots=True)
-class _Memory:
-    """Who holds which tokens, by digest, at one moment of the catalogue."""
-
-    mark: str = ""
-    holders: dict[str, _Holder] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +37,7 @@ class CatalogueTokens:
     catalogue: Catalogue
     principal_of: Callable[[str, str], Principal]
     clock: Callable[[], datetime]
-    _memory: _Memory = field(default_factory=_Memory)
+    remembered: Remembered = field(default_factory=Remembered)
 
     def authenticate(self, credential: str) -> Principal | None:
         """Return who presents the token; None if it is not one of ours by its look.
@@ -68,31 +47,24 @@ class CatalogueTokens:
         """
         if not credential.startswith(PREFIX):
             return None
-        digest = _digest(credential) if len(credential) <= _MAX_LENGTH else ""
-        memory = self._memory_at(self.catalogue.moment().mark)
-        holder = memory.holders.get(digest) or self._holder(digest)
-        if holder.ends_at + LEEWAY < self.clock():
+        digest = digest_of(credential) if len(credential) <= _MAX_LENGTH else ""
+        holders = self.remembered.at(self.catalogue.moment().mark)
+        holder = holders.get(digest)
+        if holder is None:
+            holder = self._holder(digest)
+            holders.keep(digest, holder)
+        if holder.has_ended(self.clock().timestamp()):
             raise AuthenticationFailed("the token has expired", hint=_HINT)
-        if len(memory.holders) >= REMEMBERED:
-            memory.holders.clear()
-        memory.holders[digest] = holder
         return holder.principal
 
-    def _memory_at(self, mark: str) -> _Memory:
-        memory = self._memory
-        if memory.mark != mark:
-            # Another thread may put back an older one for a moment; what is in it counts for its own mark only.
-            self._memory = memory = _Memory(mark)
-        return memory
-
-    def _holder(self, digest: str) -> _Holder:
+    def _holder(self, digest: str) -> Holder:
         with self.catalogue.unit() as uow:
             token = uow.bearer_tokens.find(digest)
         if token is None:
             raise AuthenticationFailed("the token is not known here", hint=_HINT)
         if token.revoked_at is not None:
             raise AuthenticationFailed("the token was revoked", hint=_HINT)
-        return _Holder(self.principal_of(token.subject, token.purpose), token.ends_at)
+        return Holder(self.principal_of(token.subject, token.purpose), token.ends_at.timestamp())
 
 
 def create_token(
@@ -117,7 +89,7 @@ def create_token(
     token = PREFIX + secrets.token_urlsafe(32)
     issued = IssuedToken(
         id=secrets.token_hex(6),
-        digest=_digest(token),
+        digest=digest_of(token),
         subject=subject,
         purpose=purpose,
         name=name,
@@ -155,8 +127,3 @@ def state_of(token: IssuedToken, *, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.ends_at + LEEWAY < now else "valid"
-
-
-def _digest(token: str) -> str:
-    # The token is 256 random bits: a plain hash cannot be searched, and needs no salt or stretching.
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
