@@ -102,12 +102,12 @@ def test_a_subscriber_is_told_what_happens_and_goes_on_where_it_broke_off(home: 
 
 
 def test_what_is_wrong_is_told_at_once(home: Path, client: httpx.Client) -> None:
-    """Before anything happens: a query, too deep a document, and a field that is not there; then the stream is over."""
+    """Before anything happens: a query, too deep a document, a field that is not there; then the stream is over."""
     headers = token(home, "role:analyst")
     deep = "subscription { events { " + "dataset { lineage { nodes { " * 4 + "depth" + " } } }" * 4 + " } }"
     for query, told in (
         ("{ me { subject } }", "/graphql/stream"),
-        (deep, "depth"),
+        (deep, "within each other"),
         ("subscription { passwords }", "Cannot query field"),
         ("subscription { a: events { id } b: events { id } }", "only one root field|must select only one"),
     ):
