@@ -23,6 +23,7 @@ from services.fixtures import (
     odd_mongo,
     postgres_database,
     postgres_server,
+    redis_server,
     seaweed_server,
 )
 from shares import pytest_collection_modifyitems, pytest_xdist_make_scheduler
@@ -43,6 +44,7 @@ __all__ = [
     "postgres_server",
     "pytest_collection_modifyitems",
     "pytest_xdist_make_scheduler",
+    "redis_server",
     "seaweed_server",
 ]
 

@@ -4,6 +4,6 @@ What a resolver may show is decided below it: it gets a `View` from the catalogu
 """
 
 from hms_graphql.answering import Answered, Question, answer, tell
-from hms_graphql.schema import SCHEMA
+from hms_graphql.schema import SCHEMA, schema_digest
 
-__all__ = ["SCHEMA", "Answered", "Question", "answer", "tell"]
+__all__ = ["SCHEMA", "Answered", "Question", "answer", "schema_digest", "tell"]

@@ -51,10 +51,12 @@ class Answered:
 
     Attributes:
         is_refused: the document was not executed.
+        is_personal: it tells something of who asked, and is for nobody else, whatever their rights.
     """
 
     body: dict[str, object]
     is_refused: bool
+    is_personal: bool
 
 
 def answer(
@@ -81,7 +83,7 @@ def answer(
     with catalogue.unit() as uow:
         asking = Asking(
             unit=uow,
-            principal=principal,
+            asker=principal,
             decisions=decisions,
             editor=editor,
             introspects=introspects,
@@ -94,17 +96,17 @@ def tell(
     question: Question, told: Sequence[Told], *, uow: UnitOfWork, decisions: EditDecisions, principal: Principal
 ) -> Answered:
     """Answer a subscription for what was read of the feed, from the snapshot that it was read from. Blocks."""
-    asking = Asking(unit=uow, principal=principal, decisions=decisions, told=told)
+    asking = Asking(unit=uow, asker=principal, decisions=decisions, told=told)
     return _answered(asyncio.run(_execute(question, asking, _SUBSCRIBE)), asking)
 
 
 def _answered(result: ExecutionResult, asking: Asking) -> Answered:
     if asking.deadline.has_ended_it and not asking.has_edited:
-        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True)
+        return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True, is_personal=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
         body["errors"] = [_told(error) for error in result.errors]
-    return Answered(body=body, is_refused="data" not in body)
+    return Answered(body=body, is_refused="data" not in body, is_personal=asking.is_personal)
 
 
 async def _execute(question: Question, asking: Asking, kinds: Iterable[OperationType]) -> ExecutionResult:

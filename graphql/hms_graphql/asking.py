@@ -29,19 +29,26 @@ class Asking:
     Everything happens on one thread: the unit of work is not shared.
 
     Attributes:
+        asker: who asks, with all that is known of them. A field that tells something of it is for them alone: it reads
+            `person` instead.
+        principal: the same as far as the policy can read it. What is made of it is the same for everybody with the same
+            rights, so one answer may be kept for all of them.
+        is_personal: something of the asker was told.
         introspects: the document may ask what the schema is.
         told: what happened, for a subscription.
         has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
     unit: UnitOfWork
-    principal: Principal
+    asker: Principal
     decisions: EditDecisions
     editor: Editor | None = None
     introspects: bool = False
     deadline: Deadline = field(default_factory=Deadline)
     told: Sequence[Told] = ()
     has_edited: bool = field(default=False, init=False)
+    principal: Principal = field(init=False)
+    is_personal: bool = field(init=False, default=False)
     views: DataLoader[str, View | None] = field(init=False)
     histories: DataLoader[DatasetId, History] = field(init=False)
     profiles: DataLoader[DatasetId, KeptProfile | None] = field(init=False)
@@ -69,9 +76,16 @@ class Asking:
             self._load_anew()
 
     def _load_anew(self) -> None:
+        self.principal = self.decisions.seen(self.asker)
         self.views = DataLoader(load_fn=self._views)
         self.histories = DataLoader(load_fn=self._histories)
         self.profiles = DataLoader(load_fn=self._profiles)
+
+    @property
+    def person(self) -> Principal:
+        """Who asks, with all that is known of them: the answer is theirs alone from now on."""
+        self.is_personal = True
+        return self.asker
 
     @property
     def uow(self) -> UnitOfWork:

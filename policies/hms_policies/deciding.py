@@ -80,7 +80,7 @@ class PolicyDecisions:
 
     def decide(self, principal: Principal, labels: DatasetLabels) -> Decision:
         """Decide on one dataset and its columns, by its labels."""
-        seen = self._seen(principal)
+        seen = self.seen(principal)
         verdict = self.verdict(seen, labels)
         if not verdict.may_find:
             return Decision(reason=verdict.reason)
@@ -95,7 +95,7 @@ class PolicyDecisions:
 
     def visibility(self, principal: Principal) -> Visibility:
         """What this principal may find, for the store to filter by."""
-        seen, classes = self._seen(principal), self._classes()
+        seen, classes = self.seen(principal), self._classes()
         known, answers = self._visible
         if known is not classes:
             answers = {}
@@ -115,15 +115,19 @@ class PolicyDecisions:
             self._explainer = Explainer(Engine(self._statements, names_rules=True))
         return self._explainer.explain(principal, dataset, column, decisions=self)
 
+    def seen(self, principal: Principal) -> Principal:
+        """The principal as far as the rules can read them: what they never name cannot matter."""
+        return replace(principal, **{name: _BLANK[name] for name in self._unread})  # type: ignore[arg-type]
+
     def fingerprint(self, principal: Principal) -> str:
         """A digest of all that this bundle may read of the principal: equal = same rights under this epoch."""
-        seen = PrincipalRecord.of(self._seen(principal))
+        seen = PrincipalRecord.of(self.seen(principal))
         read = [(field.name, getattr(seen, field.name)) for field in fields(PrincipalRecord)]
         return hashlib.sha256(repr((self.bundle.epoch, self.bundle.digest, read)).encode()).hexdigest()
 
     def edits(self, principal: Principal, labels: DatasetLabels) -> frozenset[Edit]:
         """Return what this principal may do to what is said of a dataset that they may find. A fault is a denial."""
-        seen = self._seen(principal)
+        seen = self.seen(principal)
         try:
             return self._edits(seen, labels) if self.verdict(seen, labels).may_find else frozenset()
         except Fault:
@@ -150,10 +154,6 @@ class PolicyDecisions:
             return self._column(principal, dataset, column)
         except Fault:
             return Mask.DENY
-
-    def _seen(self, principal: Principal) -> Principal:
-        """The principal as far as the rules can read them: what they never name cannot matter."""
-        return replace(principal, **{name: _BLANK[name] for name in self._unread})  # type: ignore[arg-type]
 
     def _visibility(self, principal: Principal, classes: Classes) -> tuple[Visibility, bool]:
         """What may be found, and whether every class was asked: after one timeout the rest is denied unasked,

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from hms_registry import __version__
 from hms_registry.http import catalogue, events, graphql, health, ingesting, metrics, query, subscribing
 from hms_registry.http.gate import Gate
+from hms_registry.http.keeping import Keeping
 from hms_registry.http.listeners import Listeners
 from hms_registry.http.observing import Observing
 from hms_registry.http.problems import RESPONSES, tell_problems
@@ -63,6 +64,7 @@ def make_app(
     app.state.background = background or nullcontext()
     app.state.metrics = metrics.Metrics(registry)
     app.state.tracing = tracing or tracing_of(registry.home)
+    app.add_middleware(Keeping, registry=registry)
     app.add_middleware(Gate, names=names)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Literal, Self
 
 from hms_registry.errors import PolicyNotPublished, SettingsInvalid
@@ -18,11 +18,13 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
     from hms_policies import PolicyDecisions
+    from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
     from hms_registry.oidc.tokens import OidcTokens
-    from hms_registry.ports.catalogue import Catalogue, Classes
+    from hms_registry.ports.catalogue import Catalogue, Classes, Moment
     from hms_registry.services.adapters import AdapterFactory
+    from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
     from hms_registry.services.graphql_settings import GraphqlSettings
     from hms_registry.services.tokens import CatalogueTokens
@@ -51,6 +53,7 @@ class Registry:
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     _decisions: PolicyDecisions | None = None
     _interned: tuple[int, Classes] | None = None
+    _loading: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -104,15 +107,29 @@ class Registry:
         """
         from hms_policies import PolicyDecisions
 
-        with self.catalogue.unit() as uow:
-            epoch = uow.bundles.epoch()
-            if self._decisions is not None and self._decisions.epoch == epoch:
-                return self._decisions
-            bundle = uow.bundles.current()
-        if bundle is None:
-            raise PolicyNotPublished("no policy is published, so everything is denied", hint="hms-dta policy publish")
-        self._decisions = PolicyDecisions(bundle, classes=self._classes)
+        if self.is_deciding(self.catalogue.moment()) and self._decisions is not None:
+            return self._decisions
+        with self._loading:  # one loads, and what was loaded never gives way to something older
+            with self.catalogue.unit() as uow:
+                epoch = uow.bundles.epoch()
+                if self._decisions is not None and self._decisions.epoch == epoch:
+                    return self._decisions
+                bundle = uow.bundles.current()
+            if bundle is None:
+                raise PolicyNotPublished(
+                    "no policy is published, so everything is denied", hint="hms-dta policy publish"
+                )
+            self._decisions = PolicyDecisions(bundle, classes=self._classes)
+            return self._decisions
+
+    @property
+    def decisions_in_memory(self) -> PolicyDecisions | None:
+        """The decisions of the bundle that was last in force when somebody asked."""
         return self._decisions
+
+    def is_deciding(self, moment: Moment) -> bool:
+        """Say whether these are the decisions of a moment."""
+        return self._decisions is not None and self._decisions.epoch == moment.policy_epoch
 
     def _classes(self) -> Classes:
         """The interned labels, read again only when the catalogue's epoch has moved."""
@@ -194,6 +211,26 @@ class Registry:
         )
 
     @cached_property
+    def caches(self) -> Caches:
+        """Where answers are kept.
+
+        Raises:
+            SettingsInvalid, NotInstalled
+        """
+        from hms_registry.caches import open_caches
+        from hms_registry.services.cache_settings import CacheSettings, cache_settings
+
+        stated = cache_settings(self.home, self.environ) if self.home else CacheSettings()
+        return open_caches(url=stated.url, most_bytes=stated.most_bytes)
+
+    @cached_property
+    def audit_trail(self) -> AuditTrail:
+        """Writes the lines of the audit that may wait a moment."""
+        from hms_registry.services.audit_trail import AuditTrail
+
+        return AuditTrail(self.catalogue)
+
+    @cached_property
     def webhooks(self) -> list[Webhook]:
         """The receivers of events, as `settings.yml` names them."""
         from hms_registry.services.webhooks import read_webhooks
@@ -257,9 +294,29 @@ class Registry:
             )
             uow.commit()
 
+    def note(self, *, principal: Principal, action: str, detail: Mapping[str, str], epoch: int) -> None:
+        """Write one line of the audit, of something that was allowed, together with others in a moment.
+
+        Raises:
+            CatalogueUnavailable: too many lines wait to be written.
+        """
+        from hms_registry.ports.catalogue import AuditEntry
+
+        self.audit_trail.add(
+            AuditEntry(
+                at=now(),
+                subject=principal.subject,
+                auth_method=principal.auth_method,
+                action=action,
+                outcome="allowed",
+                epoch=epoch,
+                detail=detail,
+            )
+        )
+
     def close(self) -> None:
         """Let go of everything that was opened. Idempotent."""
-        for name in ("sql", "catalogue"):
+        for name in ("sql", "audit_trail", "caches", "catalogue"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:
                 opened.close()

@@ -102,7 +102,8 @@ def run(
         raise SettingsInvalid(
             "a server on every address has no name that callers may use", hint="--public-name registry.example"
         )
-    _ = registry.webhooks, registry.tokens  # a mistake in them is told before anything listens
+    # A mistake in them is told before anything listens.
+    _ = registry.webhooks, registry.caches, registry.tokens
     if provider is not None:
         provider.start()
     registry.sql.start_children()

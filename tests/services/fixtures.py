@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from services import hive, mongo, postgres, seaweedfs
+from services import hive, mongo, postgres, redis, seaweedfs
 from services import odd_mongo as odd
 from services.hive import HiveMetastore, HiveServer
 from services.hive_tables import HiveDatabase
@@ -134,4 +134,11 @@ def hive_server(hive_metastore: HiveMetastore) -> Iterator[HiveServer]:
         tcp_proxy(hive_metastore.port) as link,
         started("hive", lambda folder: hive.start_server(folder, hive_metastore, link=link), stop=_stop) as server,
     ):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Running]:
+    """One Redis for the session; who needs it empty empties it."""
+    with started("redis", redis.start, stop=lambda server: server.stop()) as server:
         yield server

@@ -29,6 +29,7 @@ from hms_policies.bundles import make_bundle
 from hms_policies.cases import run_tests
 from hms_registry.cli import app
 from hms_registry.errors import SqlRefused
+from hms_registry.services.cache_settings import CacheSettings, cache_settings
 from hms_registry.services.graphql_settings import read_graphql_settings
 from hms_registry.services.identity_settings import read_oidc
 from hms_registry.services.manifest import parse_manifest
@@ -134,7 +135,7 @@ def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
     read = {
         "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
-        "graphql", "kept",
+        "cache", "graphql", "kept",
     }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
@@ -198,6 +199,16 @@ def test_kept_documents_are_read_where_the_page_says(tmp_path: Path) -> None:
     settings = read_graphql_settings(tmp_path)
 
     assert (list(settings.documents.values()), settings.is_only_documents) == (["{ me { subject } }"], True)
+
+
+def test_the_cache_that_is_shown_is_read(tmp_path: Path) -> None:
+    """With a password of odd characters."""
+    (block,) = every("yaml", "cache")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    stated = cache_settings(tmp_path, {"CACHE_PASSWORD": "a/b@c"})
+
+    assert stated == CacheSettings(url="redis://:a%2Fb%40c@cache.example:6379/0", most_bytes=128 << 20)
 
 
 @pytest.mark.parametrize("block", every("yaml", "sources"), ids=lambda block: block.page.name)

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from hms_registry.errors import DocumentNotKept
 from hms_registry.http.callers import Caller, registry_of
 from hms_registry.http.documents import Document
+from hms_registry.http.offers import offer
 
 router = APIRouter()
 
@@ -34,7 +35,9 @@ def graphql(request: Request, document: Document, principal: Caller) -> JSONResp
         editor=registry.editor(principal),
     )
     detail = {"fingerprint": decisions.fingerprint(principal), "document": question.digest}
-    registry.record(principal=principal, action="graphql", detail=detail)
+    registry.note(principal=principal, action="graphql", detail=detail, epoch=registry.catalogue.moment().epoch)
+    if not answered.is_refused and "errors" not in answered.body:
+        offer(request, action="graphql", detail=detail, is_personal=answered.is_personal)
     return JSONResponse(answered.body, status_code=400 if answered.is_refused else 200)
 
 

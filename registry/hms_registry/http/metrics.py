@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -26,6 +26,7 @@ from hms_registry.http.callers import Credentials, caller
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
+    from hms_registry.caches import CacheCounts
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operating"])
@@ -74,6 +75,7 @@ class _RegistryCollector(Collector):
         yield _gauge("hms_dta_build_info", "The release.", 1, version=__version__)
         yield _gauge("hms_dta_query_children_running", "Queries that run.", self._registry.sql.running)
         yield _gauge("hms_dta_query_children_max", "Queries that may run at once.", self._registry.sql.most_children)
+        yield from _of_cache(self._registry.caches.counts)
         try:
             told = list(self._of_catalogue())
         except HmsError as error:
@@ -103,6 +105,26 @@ class _RegistryCollector(Collector):
         if ends:
             text = "When the source that waits longest was last crawled whole."
             yield _gauge("hms_dta_source_oldest_crawl_timestamp_seconds", text, min(ends))
+
+
+def _of_cache(counts: CacheCounts) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "hms_dta_cache_answers", "Questions that may be kept, by who answered.", labels=("by",)
+    )
+    for by, count in (
+        ("memory", counts.hits), ("redis", counts.shared_hits), ("execution", counts.misses), ("waiting", counts.waits),
+    ):  # fmt: skip
+        answers.add_metric((by,), count)
+    yield answers
+    for name, text, count in (
+        ("unchanged", "Of these, answered with 304.", counts.unchanged),
+        ("kept", "Answers that were put into memory.", counts.kept),
+        ("sent_bytes", "Bytes of answers that were not executed for their asker.", counts.bytes),
+        ("redis_refused", "Values of Redis that were not what this registry put there.", counts.refused),
+        ("redis_failures", "Questions to Redis that it did not answer in time.", counts.failures),
+        ("redis_passed_over", "Questions that Redis was not asked, since it had just failed.", counts.passed_over),
+    ):
+        yield CounterMetricFamily(f"hms_dta_cache_{name}", text, count)
 
 
 def _gauge(name: str, text: str, value: float, **labels: str) -> GaugeMetricFamily:

@@ -391,7 +391,7 @@ class AuditEntry:
 class Audit(Protocol):
     """The record of access. Writing it moves no epoch."""
 
-    def record(self, entry: AuditEntry) -> None:
+    def record(self, *entries: AuditEntry) -> None:
         """Durable once the unit is committed."""
         ...
 

@@ -31,6 +31,10 @@ class Decisions(Protocol):
         """Say why, naming file, line and rule."""
         ...
 
+    def seen(self, principal: Principal) -> Principal:
+        """The principal as far as this bundle may read of them: whoever else is seen so has the same rights."""
+        ...
+
     def fingerprint(self, principal: Principal) -> str:
         """A digest of all that this bundle may read of the principal: equal = same rights under this epoch."""
         ...

@@ -1,5 +1,5 @@
 """settings.yml: what of a registry itself is not as it is by default: where its catalogue lies, who vouches for its
-callers, who may register over HTTP, where spans go, and its webhooks.
+ callers, who may register over HTTP, where answers are kept and spans go, and its webhooks.
 
     catalogue:
       url: postgresql://hms:${CATALOGUE_PASSWORD}@db.example/hms     # by default .hms-dta/catalogue.db
@@ -10,8 +10,8 @@ callers, who may register over HTTP, where spans go, and its webhooks.
       endpoint: http://127.0.0.1:4318/v1/traces                      # spans of requests go there; by default nowhere
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
-`webhooks` is told in `services.webhooks`, under `identity` in `services.identity_settings`, and under `graphql` in
-`services.graphql_settings`.
+`webhooks` is told in `services.webhooks`, under `identity` in `services.identity_settings`, under `cache` in
+`services.cache_settings`, under `graphql` in `services.graphql_settings`.
 """
 
 from __future__ import annotations
@@ -43,12 +43,24 @@ def catalogue_url(home: Path, environ: Mapping[str, str]) -> str:
     stated = _stated(home)
     if stated is None:
         return f"sqlite:///{home}/.hms-dta/catalogue.db"
-    url = stated.required("url", hint=_HINT)
-    _check(stated, url)
+    return absolute_url(secret_url(stated, home=home, environ=environ, hint=_HINT), folder=home)
+
+
+def secret_url(fields: Fields, *, home: Path, environ: Mapping[str, str], hint: str) -> str:
+    """Return the URL that *fields* state as `url`, with its secret, by reference or from their `password_file`.
+
+    Args:
+        hint: an example of such a URL.
+
+    Raises:
+        SettingsInvalid
+    """
+    url = fields.required("url", hint=hint)
+    _check(fields, url, hint=hint)
     if not _WHOLE.match(url):
         # What a reference stands for is one part of the URL, whatever it holds.
         environ = {name: quote(value, safe="") for name, value in environ.items()}
-    return absolute_url(_with_password(resolve_secrets(url, environ), stated, home=home), folder=home)
+    return _with_password(resolve_secrets(url, environ), fields, home=home)
 
 
 def read_settings(home: Path) -> Fields | None:
@@ -61,7 +73,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
+    top.only(("cache", "catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
     return top
 
 
@@ -107,13 +119,12 @@ def _stated(home: Path) -> Fields | None:
     return fields
 
 
-def _check(fields: Fields, url: str) -> None:
+def _check(fields: Fields, url: str, *, hint: str) -> None:
     line = fields.line("url")
     if has_bad_reference(url):
         raise fields.wrong(line, "url", "a ${ in it is not a reference", hint="write ${NAME}, letters and _")
     if holds_secret(url):
-        hint = "refer to it, e.g. ${CATALOGUE_PASSWORD}, or name a password_file"
-        raise fields.wrong(line, "url", "it holds a secret in plain text", hint=hint)
+        raise fields.wrong(line, "url", "it holds a secret in plain text", hint=f"{hint}, or name a password_file")
 
 
 def _with_password(url: str, fields: Fields, *, home: Path) -> str:
@@ -128,5 +139,5 @@ def _with_password(url: str, fields: Fields, *, home: Path) -> str:
             fields.line("password_file"), "password_file", fact, hint="check the path and its rights"
         ) from None
     if not password:
-        raise SettingsInvalid("the password_file of the catalogue is empty", hint="put the password into it")
+        raise SettingsInvalid(f"the password_file of the {fields.path} is empty", hint="put the password into it")
     return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"

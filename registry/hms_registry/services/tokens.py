@@ -15,7 +15,7 @@ from typing import Final
 
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AuthenticationFailed, SettingsInvalid
-from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.catalogue import Catalogue, Moment
 from hms_registry.ports.tokens import IssuedToken
 from hms_registry.services.remembered import LEEWAY, Holder, Remembered, digest_of
 
@@ -38,6 +38,12 @@ class CatalogueTokens:
     principal_of: Callable[[str, str], Principal]
     clock: Callable[[], datetime]
     remembered: Remembered = field(default_factory=Remembered)
+
+    def recognize(self, credential: str, *, moment: Moment) -> Principal | None:
+        """Return who presents the token, where that is known of *moment* without asking anything; where it is not, or
+        they are nobody, None, and `authenticate` says."""
+        holder = self.remembered.at(moment.mark).get(digest_of(credential)) if len(credential) <= _MAX_LENGTH else None
+        return None if holder is None or holder.has_ended(self.clock().timestamp()) else holder.principal
 
     def authenticate(self, credential: str) -> Principal | None:
         """Return who presents the token; None if it is not one of ours by its look.

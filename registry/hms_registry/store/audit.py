@@ -18,18 +18,9 @@ class SqlAudit:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def record(self, entry: AuditEntry) -> None:
+    def record(self, *entries: AuditEntry) -> None:
         """Durable once the unit is committed."""
-        row = {
-            "at": time_text(entry.at),
-            "subject": bindable(entry.subject),
-            "auth_method": entry.auth_method,
-            "action": entry.action,
-            "outcome": entry.outcome,
-            "epoch": entry.epoch,
-            "detail": dump(dict(entry.detail)),
-        }
-        self._session.write_unseen(insert(tables.audit), [row])
+        self._session.write_unseen(insert(tables.audit), [_row(each) for each in entries])
 
     def latest(self, *, limit: int = 100) -> list[AuditEntry]:
         """Latest first."""
@@ -47,3 +38,15 @@ class SqlAudit:
             for row in rows
             if (at := parse_time(row.at)) is not None
         ]
+
+
+def _row(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "at": time_text(entry.at),
+        "subject": bindable(entry.subject),
+        "auth_method": entry.auth_method,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "epoch": entry.epoch,
+        "detail": dump(dict(entry.detail)),
+    }
