@@ -15,6 +15,7 @@ from hms_graphql.lineage import Lineage
 from hms_graphql.profiles import Profile
 from hms_graphql.sources import Source
 from hms_graphql.versions import SchemaStep, SchemaVersion
+from hms_graphql.walks import Impact, PathStep, ReachConnection, Walk, impact, path, reach
 from hms_graphql.words import DatasetKind, DatasetState, Direction, Edit, Long, PrivacyTier, StorageTier, long
 from hms_registry.services.catalogue import View, lineage
 from hms_registry.services.history import Past
@@ -156,17 +157,36 @@ class Dataset(relay.Node):
         past = await self._past(info.context)
         return SchemaVersion.of(past.get(number))
 
-    @strawberry.field(description="All that it comes from, or all that comes from it.")
-    def lineage(self, info: Info, direction: Direction = Direction.UP) -> Lineage:
+    @strawberry.field(description="All that it comes from, or all that comes from it, as a tree with every edge.")
+    def lineage(
+        self, info: Info, direction: Direction = Direction.UP, depth: int | None = None, as_of: datetime | None = None
+    ) -> Lineage:
         asking = info.context
+        walk = Walk(direction=direction, depth=depth, as_of=as_of).from_view(self.view, asking)
         graph = lineage(
             self.view,
-            direction=direction.value,
+            direction=walk.direction,
+            depth=walk.depth,
+            as_of=walk.as_of,
             uow=asking.uow,
             principal=asking.principal,
             decisions=asking.decisions,
         )
         return Lineage.of(graph)
+
+    @strawberry.field(description="The datasets that lineage reaches from it, a page at a time, nearest first.")
+    async def reach(
+        self, info: Info, walk: Walk | None = None, first: int = 20, after: str | None = None
+    ) -> ReachConnection:
+        return await reach(self.view, info.context, walk or Walk(), first=first, after=after)
+
+    @strawberry.field(description="How many datasets would meet a change of it, and whose they are.")
+    def impact(self, info: Info, walk: Walk | None = None) -> Impact:
+        return impact(self.view, info.context, walk or Walk(direction=Direction.DOWN))
+
+    @strawberry.field(description="A shortest path to another dataset; null if there is none. By default either way.")
+    def path(self, info: Info, to: str, walk: Walk | None = None) -> list[PathStep] | None:
+        return path(self.view, info.context, walk or Walk(direction=Direction.BOTH), to=to)
 
     @strawberry.field(description="That it is not to be used any more; null if it is to be used.")
     async def deprecation(self, info: Info) -> Deprecation | None:

@@ -19,17 +19,19 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
-from hms_graphql.searching import MOST
+from hms_graphql.paging import MOST
 
 MAX_COST: Final = 5_000
 """Fields, each as often as its page is long."""
 
-PAGES: Final = {"search": 20}
+PAGES: Final = {"search": 20, "reach": 20}
 """Fields with a page, and how long it is unless *first* says so."""
 LISTS: Final = {"events": 50}
 """Fields whose list nobody chooses the length of, and how long it is at most."""
-WEIGHTS: Final = {"lineage": 20, "facets": 20, "history": 5, "schemaVersion": 5} | dict.fromkeys(
-    ("describe", "tag", "untag", "own", "deprecate", "undeprecate"), 50
+WEIGHTS: Final = (
+    dict.fromkeys(("lineage", "reach", "impact", "path", "facets"), 20)
+    | dict.fromkeys(("history", "schemaVersion"), 5)
+    | dict.fromkeys(("describe", "tag", "untag", "own", "deprecate", "undeprecate"), 50)
 )
 """Fields that cost more than others: what is below them is not paged, or they write."""
 

@@ -19,7 +19,8 @@ from hms_graphql.events import Subscription
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import CostLimiter
 from hms_graphql.mutations import Mutation
-from hms_graphql.searching import Asked, SearchConnection, page_size, place_of
+from hms_graphql.paging import page_size, place_of
+from hms_graphql.searching import Asked, SearchConnection
 from hms_graphql.shapes import BoundedParser
 from hms_graphql.sources import Source
 from hms_graphql.words import SCALARS, PrivacyTier

@@ -1,28 +1,18 @@
-"""Search as a Relay connection: https://relay.dev/graphql/connections.htm
-
-A cursor is a place in the list and carries no right: whoever presents it is shown what they may find from there on.
-"""
+"""Search as a Relay connection: https://relay.dev/graphql/connections.htm"""
 
 from __future__ import annotations
 
-from binascii import Error
 from dataclasses import dataclass
 from typing import Self
 
 import strawberry
 from strawberry import relay
-from strawberry.relay.utils import from_base64, to_base64
 
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.facets import Facets
+from hms_graphql.paging import cursor
 from hms_registry.domain.search import FacetName, Filter
-from hms_registry.errors import SettingsInvalid
 from hms_registry.services.search import Found, search
-
-MOST = 100
-"""Datasets of one page."""
-
-_KIND = "Place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +77,3 @@ class SearchConnection:
             total_is_exact=found.total_is_exact,
             asked=asked,
         )
-
-
-def cursor(place: int) -> str:
-    """Write a place in a list: how many stand before what comes next."""
-    return to_base64(_KIND, str(place))
-
-
-def place_of(text: str) -> int:
-    """Read back `cursor`.
-
-    Raises:
-        SettingsInvalid: it is none.
-    """
-    try:
-        kind, place = from_base64(text)
-    except (ValueError, Error):
-        kind, place = "", ""
-    if kind != _KIND or not (place.isascii() and place.isdecimal() and len(place) <= 9):
-        raise SettingsInvalid("that is no cursor", hint="take endCursor of the page before; null = from the first")
-    return int(place)
-
-
-def page_size(first: int) -> int:
-    """Return *first* if a page may be so long.
-
-    Raises:
-        SettingsInvalid: it may not.
-    """
-    if not 1 <= first <= MOST:
-        raise SettingsInvalid(f"a page holds 1 to {MOST} datasets, not {first}", hint="ask for less, and go on after")
-    return first

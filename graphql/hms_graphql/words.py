@@ -44,10 +44,11 @@ def long(value: int | None) -> Long | None:
     return None if value is None else Long(value)
 
 
-@strawberry.enum(description="Towards what a dataset comes from, or towards what comes from it.")
+@strawberry.enum(description="Towards what a dataset comes from, towards what comes from it, or to both.")
 class Direction(Enum):
     UP = "up"
     DOWN = "down"
+    BOTH = "both"
 
 
 for _word, _description in (

@@ -77,7 +77,11 @@ class Registry:
         from hms_registry.services.settings_file import catalogue_url
         from hms_registry.store import open_catalogue
 
-        return open_catalogue(catalogue_url(self.home, self.environ) if self.home else "sqlite://")
+        if self.home is None:
+            return open_catalogue("sqlite://")
+        return open_catalogue(
+            catalogue_url(self.home, self.environ), graph_file=self.home / ".hms-dta" / "lineage.index"
+        )
 
     @property
     def policies(self) -> Path:

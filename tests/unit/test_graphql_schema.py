@@ -10,7 +10,7 @@ import pytest
 from graphql import GraphQLError, GraphQLObjectType, build_schema, find_breaking_changes, parse
 
 from hms_graphql import SCHEMA, answering, limits
-from hms_graphql.searching import cursor, place_of
+from hms_graphql.paging import cursor, place_of
 from hms_registry.errors import SettingsInvalid
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""Commands that read the catalogue: search, show, history, lineage."""
+"""Commands that read the catalogue: search, show, history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(search)
     app.command(short_help="Show one dataset: columns, place, freshness, owner.")(show)
     app.command(short_help="Show how the schema of a dataset came to be as it is.")(history)
-    app.command(short_help="Show what a dataset comes from.")(lineage)
 
 
 def search(
@@ -238,31 +237,3 @@ def history(
         told = str(step.grade) if step.changes else "the first"
         print_lines([f"v{step.version.number}  {since}  {told}"])
         print_lines(f"  {change.grade}: {change}" for change in step.changes)
-
-
-def lineage(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="source.schema.table")],
-    who: AsWho = None,
-    down: Annotated[bool, typer.Option("--down", help="What comes from it, instead of what it comes from.")] = False,
-    as_mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a dataset comes from, to the end; what you may not find is counted, not named."""
-    from hms_registry.services.catalogue import get_view
-    from hms_registry.services.catalogue import lineage as lineage_of
-    from hms_registry.services.lineage.rendering import lineage_json, lineage_lines, lineage_mermaid
-
-    with home_of(context).registry() as registry:
-        asker = principal(registry, who)
-        decisions = registry.decisions()
-        with audited(registry, asker, "lineage") as entry, registry.catalogue.unit() as uow:
-            entry["asked"] = name
-            view = get_view(name, uow=uow, principal=asker, decisions=decisions)
-            graph = lineage_of(view, direction="down" if down else "up", uow=uow, principal=asker, decisions=decisions)
-    if as_json:
-        print_json(lineage_json(graph))
-    elif as_mermaid:
-        print_lines(lineage_mermaid(graph).splitlines())
-    else:
-        print_lines(lineage_lines(graph))

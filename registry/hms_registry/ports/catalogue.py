@@ -39,6 +39,7 @@ from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.domain.walks import Reach, Step, Tally, Walk
 from hms_registry.ports.profiles import KeptProfiles
 from hms_registry.ports.tokens import BearerTokens
 
@@ -261,6 +262,30 @@ class Edges(Protocol):
         ...
 
 
+class Walks(Protocol):
+    """Walks along edges. What may not be found is walked through, and counted."""
+
+    def epoch_at(self, at: datetime) -> int:
+        """The epoch that held at a time; 0 = before the first that is known."""
+        ...
+
+    def reach(self, walk: Walk, *, visible: Visibility, first: int, offset: int = 0) -> Reach:
+        """What is met, nearest first, a page of it."""
+        ...
+
+    def tally(self, walk: Walk, *, visible: Visibility) -> Tally:
+        """What is met, counted by labels."""
+        ...
+
+    def path(self, walk: Walk, *, end: DatasetId) -> tuple[Step, ...] | None:
+        """A shortest path to *end*, the same one each time, whoever asks; None = there is none."""
+        ...
+
+    def edges(self, walk: Walk) -> list[Edge]:
+        """The edges that are walked over, without their origins; columns are not followed."""
+        ...
+
+
 class Crawls(Protocol):
     """Runs and their leases."""
 
@@ -374,6 +399,10 @@ class Search(Protocol):
         """Names that are nearly *name*, among those that may be found."""
         ...
 
+    def rebuild(self) -> int:
+        """Forget all that search knows and read it from the datasets again; returns how many there are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
@@ -470,6 +499,8 @@ class UnitOfWork(Protocol):
     def renames(self) -> Renames: ...
     @property
     def edges(self) -> Edges: ...
+    @property
+    def walks(self) -> Walks: ...
     @property
     def crawls(self) -> Crawls: ...
     @property

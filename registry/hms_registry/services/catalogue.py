@@ -13,6 +13,7 @@ from hms_registry.domain.edges import Edge
 from hms_registry.domain.names import Address, TrinoName, split_name
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.sources import SourceStatus
+from hms_registry.domain.walks import Walk
 from hms_registry.errors import DatasetNotFound, SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
@@ -148,10 +149,28 @@ class Lineage:
     nodes: dict[str, View | None]
 
 
-def lineage(view: View, *, direction: str, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> Lineage:
-    """Walk `derives` edges to the end. A dataset that may not be found is a node without a view."""
+def lineage(
+    view: View,
+    *,
+    direction: str,
+    uow: UnitOfWork,
+    principal: Principal,
+    decisions: Decisions,
+    depth: int | None = None,
+    as_of: int | None = None,
+) -> Lineage:
+    """Walk `derives` edges to the end, or *depth* steps. A dataset that may not be found is a node without a view.
+
+    Args:
+        as_of: an epoch; None = now.
+
+    Raises:
+        SettingsInvalid: it is to go both ways.
+    """
+    if direction == "both":
+        raise SettingsInvalid("a tree of lineage goes one way", hint="ask for what is upstream or what is downstream")
     towards: Literal["up", "down"] = "down" if direction == "down" else "up"
-    edges = uow.edges.closure(view.dataset.id, direction=towards)
+    edges = uow.walks.edges(Walk(start=view.dataset.id, direction=towards, depth=depth, as_of=as_of))
     ids = list(dict.fromkeys([end for edge in edges for end in (edge.upstream, edge.downstream)]))
     nodes: dict[str, View | None] = dict.fromkeys(ids)
     for dataset in uow.datasets.get_many(ids):

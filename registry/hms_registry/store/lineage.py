@@ -9,19 +9,21 @@ from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, case, func, or_, 
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.domain.walks import FOLLOWED
 from hms_registry.store import tables
 from hms_registry.store.codec import parse_exact
 from hms_registry.store.session import Session
 
 _edges = tables.edges
-_FOLLOWED = (EdgeKind.DERIVES.value, EdgeKind.SAME_DATA.value)
+_FOLLOWED = tuple(kind.value for kind in FOLLOWED)
 
 
 def held(as_of: int | None) -> ColumnElement[bool]:
     """An edge held at that epoch; None = it holds."""
     if as_of is None:
         return _edges.c.last_epoch.is_(None)
-    return and_(_edges.c.first_epoch <= as_of, or_(_edges.c.last_epoch.is_(None), _edges.c.last_epoch >= as_of))
+    # + 0: SQLite shall not go through all that is older by the index of that column
+    return and_(_edges.c.first_epoch + 0 <= as_of, or_(_edges.c.last_epoch.is_(None), _edges.c.last_epoch >= as_of))
 
 
 def read_edge(row: Row[tuple[object, ...]]) -> Edge:
@@ -37,13 +39,18 @@ def read_edge(row: Row[tuple[object, ...]]) -> Edge:
 
 
 def closure(
-    session: Session, dataset_id: DatasetId, *, direction: Literal["up", "down"], as_of: int | None
+    session: Session,
+    dataset_id: DatasetId,
+    *,
+    direction: Literal["up", "down"],
+    as_of: int | None,
+    kinds: Collection[EdgeKind] = FOLLOWED,
 ) -> list[Edge]:
-    """Read all `derives` edges reachable from a dataset, on the way over `same_data`, which goes both ways."""
+    """Read all edges of these kinds reachable from a dataset; `same_data` goes both ways."""
     near, far = (_edges.c.downstream, _edges.c.upstream) if direction == "up" else (
         _edges.c.upstream, _edges.c.downstream
     )  # fmt: skip
-    followed = and_(_edges.c.kind.in_(_FOLLOWED), held(as_of))
+    followed = and_(_edges.c.kind.in_([kind.value for kind in kinds]), held(as_of))
     start = select(tables.datasets.c.id).where(tables.datasets.c.id == dataset_id)
     reach = start.cte("reach", recursive=True)
     twin = and_(far == reach.c.id, _edges.c.kind == EdgeKind.SAME_DATA.value)

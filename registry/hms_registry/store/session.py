@@ -19,6 +19,7 @@ from hms_registry.store.revisions import REVISION, check_current
 
 Row = Mapping[str, object]
 _READS = "this unit only reads: make it with unit(writes=True)"
+_EPOCH = ("value", "at", "mark")
 _OUTBOX = ("epoch", "sequence", "kind", "dataset_id", "payload", "at")
 
 
@@ -90,12 +91,21 @@ class Session:
             self._wrote = True
 
     def index(self, numbers: Sequence[int]) -> None:
-        """Put the search entries of datasets into the index."""
+        """Put the search documents of datasets into the index."""
         self.dialect.index(self._connection, numbers)
 
+    def clear_index(self) -> None:
+        """Make the search index empty."""
+        self.dialect.clear_index(self._connection)
+
     def unindex(self, numbers: Sequence[int]) -> None:
-        """Take the search entries of datasets out of the index, before they change."""
+        """Take the search documents of datasets out of the index, before they change."""
         self.dialect.unindex(self._connection, numbers)
+
+    @property
+    def writes(self) -> bool:
+        """True if this unit may write: then it may see what no other does."""
+        return self._writes
 
     @property
     def epoch(self) -> int:
@@ -137,7 +147,9 @@ class Session:
         if self._touched:
             touched = self.dialect.among(tables.sources.c.name, self._touched)
             self.write(update(tables.sources).where(touched).values(epoch=epoch))
-        self.write(update(tables.epoch).values(value=epoch, mark=_new_mark()))
+        mark = _new_mark()
+        self.fill(tables.epochs, _EPOCH, [(epoch, time_text(self.now), mark)])
+        self.write(update(tables.epoch).values(value=epoch, mark=mark))
         return epoch
 
 

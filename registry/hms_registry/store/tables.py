@@ -6,6 +6,7 @@ Times are ISO 8601 text in UTC, documents are JSON text (`codec`), addresses com
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -30,6 +31,8 @@ metadata = MetaData(
     }
 )
 
+_LONG = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowids are called so
+
 epoch = Table(
     "epoch",
     metadata,
@@ -37,6 +40,16 @@ epoch = Table(
     Column("value", Integer, nullable=False),
     Column("mark", Text, nullable=False, server_default=""),  # another with each commit that a reader can tell of
     CheckConstraint("id = 1", name="one_row"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("value", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text),  # when it was committed; NULL: under a schema before 0009, by something that told no time
+    # Of `epoch`, with the commit that made this one; empty under a schema before 0009, but for the last.
+    Column("mark", Text, nullable=False),
+    Index(None, "at"),
 )
 
 sources = Table(
@@ -89,6 +102,7 @@ datasets = Table(
     Index(None, "class_id"),
     Index(None, "source", "strictest_tier"),
     Index(None, "place"),
+    Index(None, "epoch"),
 )
 
 versions = Table(
@@ -146,6 +160,14 @@ edges = Table(
     Column("last_epoch", Integer),  # the last one at which it held; NULL = it holds
     Index(None, "upstream", "kind"),
     Index(None, "downstream", "kind"),
+    Index(None, "first_epoch"),
+)
+# Of ended edges alone: of one that held those that hold as well, SQLite would make use for whatever asks for these.
+Index(
+    None,
+    edges.c.last_epoch,
+    sqlite_where=edges.c.last_epoch.is_not(None),
+    postgresql_where=edges.c.last_epoch.is_not(None),
 )
 
 unknown_origins = Table(
@@ -174,16 +196,23 @@ column_classes = Table(
     UniqueConstraint("dataset_class_id", "digest"),
 )
 
-search_entries = Table(
-    "search_entries",
+search_reaches = Table(
+    "search_reaches",
     metadata,
     Column("id", Integer, Identity(), primary_key=True),
-    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
-    Column("part", Integer, nullable=False),  # see `search.Part`
-    Column("column_class_id", Integer, ForeignKey("column_classes.id")),  # NULL: of the dataset itself
-    Column("text", Text, nullable=False),
-    Index(None, "dataset_number"),
-    Index(None, "column_class_id"),
+    Column("classes", Text, nullable=False, unique=True),  # [class of the dataset, [[column classes of a slot], ...]]
+)
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    Column("key", _LONG, primary_key=True, autoincrement=False),  # see `keys`: in the order of rank
+    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False, unique=True),
+    Column("reach_id", Integer, ForeignKey("search_reaches.id"), nullable=False),
+    Column("name", Text, nullable=False),  # these and the others: see `documents`
+    Column("own", Text),
+    *(Column(f"c{slot}", Text) for slot in range(8)),
+    Index(None, "reach_id"),
 )
 
 search_names = Table(

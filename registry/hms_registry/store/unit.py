@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
+from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from hms_registry.ports.catalogue import Moment
 from hms_registry.store.audit import SqlAudit
@@ -31,12 +34,25 @@ from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
 
+if TYPE_CHECKING:
+    from hms_registry.store.graph.index import GraphIndex
+    from hms_registry.store.walks import SqlWalks
+
 
 class SqlUnit:
     """One transaction over the catalogue; it begins with the `with` block and ends with `commit()`."""
 
-    def __init__(self, opened: Opened, *, writes: bool, classes: ClassCache, forms: ColumnForms) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        *,
+        writes: bool,
+        classes: ClassCache,
+        forms: ColumnForms,
+        graph: Callable[[], GraphIndex],
+    ) -> None:
         self._opened = opened
+        self._graph = graph
         self._writes = writes
         self._shared_classes = classes
         self._forms = forms
@@ -109,6 +125,12 @@ class SqlUnit:
         return SqlEdges(self._session)
 
     @cached_property
+    def walks(self) -> SqlWalks:
+        from hms_registry.store.walks import SqlWalks  # and numpy, a tenth of a second that only walks need
+
+        return SqlWalks(self._session, self._graph())
+
+    @cached_property
     def crawls(self) -> SqlCrawls:
         return SqlCrawls(self._session)
 
@@ -159,16 +181,20 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
+    "walks",
 )  # fmt: skip
 
 
 class SqlCatalogue:
     """A catalogue on SQLAlchemy."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, *, graph_file: Path | None = None) -> None:
         self._opened = opened
         self._classes = ClassCache()
         self._forms = ColumnForms()
+        self._graph_file = graph_file
+        self._graph: GraphIndex | None = None
+        self._graph_lock = Lock()
         self._moments = Moments(opened)
 
     @property
@@ -178,7 +204,15 @@ class SqlCatalogue:
 
     def unit(self, *, writes: bool = False) -> SqlUnit:
         """A new unit of work."""
-        return SqlUnit(self._opened, writes=writes, classes=self._classes, forms=self._forms)
+        return SqlUnit(self._opened, writes=writes, classes=self._classes, forms=self._forms, graph=self._graph_index)
+
+    def _graph_index(self) -> GraphIndex:
+        with self._graph_lock:
+            if self._graph is None:
+                from hms_registry.store.graph.index import GraphIndex
+
+                self._graph = GraphIndex(self._graph_file)
+            return self._graph
 
     def moment(self) -> Moment:
         """The moment after every commit that has returned."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge
+from hms_registry.domain.walks import Reached
 from hms_registry.services.catalogue import Lineage, View
 from hms_registry.services.lineage.tree import Branch, Direction, lineage_tree, mermaid
+from hms_registry.services.lineage.walks import Impact, Stretch, met_columns
 
 
 def lineage_lines(graph: Lineage) -> list[str]:
@@ -113,3 +118,62 @@ def _columns_of(graph: Lineage, direction: Direction) -> dict[DatasetId, str]:
         rows = sorted(decide.get(dataset, set()) - carry.get(dataset, set()))
         texts[dataset] = "; ".join(filter(None, (", ".join(values), f"rows by {', '.join(rows)}" if rows else "")))
     return texts
+
+
+def path_json(path: Sequence[Stretch] | None) -> list[dict[str, object]] | None:
+    """Return a path as plain values."""
+    if path is None:
+        return None
+    return [
+        {
+            "dataset": None if each.view is None else str(each.view.dataset.address),
+            "restricted": each.restricted,
+            "kind": None if each.kind is None else str(each.kind),
+        }
+        for each in path
+    ]
+
+
+def path_lines(path: Sequence[Stretch] | None) -> list[str]:
+    """Return a path as lines of text, a step each."""
+    lines = []
+    for at, each in enumerate(path or ()):
+        name = f"{each.restricted} restricted" if each.view is None else str(each.view.dataset.address)
+        lines.append("  " * at + ("└ " if at else "") + name + (f"  ({each.kind})" if each.kind else ""))
+    return lines
+
+
+def impact_json(counted: Impact) -> dict[str, object]:
+    """Return counts as plain values."""
+    return {
+        "total": counted.total,
+        "restricted": counted.restricted,
+        "depth": counted.depth,
+        "by_source": dict(counted.sources),
+        "by_agency": dict(counted.agencies),
+        "by_owner": dict(counted.owners),
+        "by_privacy_tier": dict(counted.privacy_tiers),
+    }
+
+
+class ReachedFact(TypedDict):
+    """A dataset that was reached, as plain values."""
+
+    address: str
+    depth: int
+    is_upstream: bool
+    is_downstream: bool
+    columns: list[str]
+    is_whole: bool
+
+
+def reached_json(reached: Reached, view: View) -> ReachedFact:
+    """Return a dataset that was reached as plain values."""
+    return {
+        "address": str(view.dataset.address),
+        "depth": reached.depth,
+        "is_upstream": reached.is_upstream,
+        "is_downstream": reached.is_downstream,
+        "columns": met_columns(reached, view),
+        "is_whole": reached.is_whole,
+    }
