@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from graphql import GraphQLError
+from strawberry.relay import GlobalIDValueError
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -18,7 +19,7 @@ from hms_graphql.asking import Asking
 from hms_graphql.deadline import Deadline
 from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import HmsError
+from hms_registry.errors import HmsError, SettingsInvalid
 from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.editing import Editor
@@ -130,6 +131,8 @@ def _told(error: GraphQLError) -> dict[str, object]:
     cause = error.original_error
     if isinstance(cause, HmsError):
         told |= _ours(cause)
+    elif isinstance(cause, GlobalIDValueError):
+        told |= _ours(SettingsInvalid("that is no id", hint="take the id of something that was found"))
     elif cause is None or isinstance(cause, GraphQLError):
         told["extensions"] = {"code": "request-invalid", "hint": "graphql/schema.graphql tells what may be asked"}
     else:

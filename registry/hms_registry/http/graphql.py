@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from hms_registry.errors import DocumentNotKept
 from hms_registry.http.callers import Caller, registry_of
 from hms_registry.http.documents import Document
 from hms_registry.http.offers import offer
+from hms_registry.http.problems import Failed
 
 router = APIRouter()
 
 
-@router.post("/graphql")
+class Answer(BaseModel):
+    """https://spec.graphql.org/October2021/#sec-Response-Format"""
+
+    data: dict[str, object] | None = None
+    errors: list[dict[str, object]] = []
+
+
+@router.post("/graphql", responses={200: {"model": Answer}, 400: {"model": Answer | Failed}})
 def graphql(request: Request, document: Document, principal: Caller) -> JSONResponse:
     """Answer a document. One that is not executed is a 400; `errors` of one that is stand beside its `data`."""
     from hms_graphql import Question, answer
