@@ -184,6 +184,13 @@ class Registry:
 
         return provider_of(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
 
+    def recognize(self, credential: str, *, moment: Moment) -> Principal | None:
+        """Who presents a bearer token, where that is known of *moment* without asking anything; else None."""
+        found = self.tokens.recognize(credential, moment=moment)
+        if found is None and self.identity_provider is not None:
+            return self.identity_provider.recognize(credential, moment=moment)
+        return found
+
     def authenticate(self, credential: str) -> Principal | None:
         """Who presents a bearer token, of the registry's own or of the identity provider; None if it is neither.
 

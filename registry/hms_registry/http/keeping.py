@@ -19,8 +19,9 @@ from anyio import CapacityLimiter, to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hms_registry import __version__
-from hms_registry.errors import HmsError
+from hms_registry.errors import AuthenticationFailed, HmsError
 from hms_registry.http.admitting import Admission, Admitted
+from hms_registry.http.callers import REFUSED
 from hms_registry.http.offers import SCOPE_KEY, Offer
 from hms_registry.http.questions import HttpQuestion, read_question
 from hms_registry.ports.cache import KeptAnswer
@@ -81,6 +82,8 @@ class Keeping:
             return
         try:
             who = await self._admission.admit(scope["headers"])
+        except AuthenticationFailed as error:
+            scope[REFUSED], who = error, None
         except HmsError:  # the route meets it too, and tells it
             who = None
         if who is None:
