@@ -31,7 +31,7 @@ CHECKS = [
     response_headers_conformance,
 ]  # fmt: skip
 FEW = settings(
-    max_examples=6, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    max_examples=3, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 ENDLESS = {"/dta/events", "/graphql/stream"}
