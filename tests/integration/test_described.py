@@ -34,8 +34,8 @@ FEW = settings(
     max_examples=3, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-ENDLESS = {"/dta/events"}
-"""A feed of events does not end."""
+ENDLESS = {"/dta/events", "/graphql/stream"}
+"""A feed of events does not end, nor does a subscription."""
 
 
 REST = schemathesis.openapi.from_dict(make_app(Registry.in_memory()).openapi(), config=SchemathesisConfig())

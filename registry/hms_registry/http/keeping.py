@@ -282,8 +282,9 @@ def _replayed(messages: list[Message], receive: Receive) -> Receive:
 
 
 def _release(registry: Registry) -> str:
-    """What answers: another release, or another schema, may answer the same question otherwise, and who serves
-    developers tells more."""
+    """What answers: another release, or another schema, may answer the same question otherwise, who serves developers
+    tells more, and who answers kept documents only refuses the others."""
     from hms_graphql import schema_digest
 
-    return f"{__version__} {schema_digest()} {registry.introspects}"
+    settings = registry.graphql_settings
+    return f"{__version__} {schema_digest()} {settings.introspection} {settings.is_only_documents}"

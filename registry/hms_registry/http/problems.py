@@ -23,6 +23,7 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.NotFound, 404),
     (errors.VersionNotReadable, 404),
     (errors.EditOutdated, 409),
+    (errors.DocumentNotKept, 400),
     (errors.QueryLimitExceeded, 422),
     (errors.QueryError, 400),
     (errors.SettingsInvalid, 400),
