@@ -58,7 +58,7 @@ bench-peers: install ## other people's crawlers beside ours, on the same stores,
 	$(BIN)/python -m bench.peers
 
 bench-nightly: install ## the figures that take too long for every day
-	$(BIN)/python -m bench hive-nightly mongo-nightly postgres-nightly seeded-nightly
+	$(BIN)/python -m bench hive-nightly lineage-nightly mongo-nightly postgres-nightly seeded-nightly
 
 serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve

@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
@@ -97,6 +98,11 @@ class Asking:
     def sources(self) -> dict[str, SourceStatus]:
         """What the crawls know of every source, by name."""
         return {status.source.name: status for status in self.uow.sources.all()}
+
+    @cached_property
+    def visible(self) -> Visibility:
+        """What the person may find."""
+        return self.decisions.visibility(self.principal)
 
     async def _views(self, ids: list[str]) -> list[View | None]:
         datasets = self.uow.datasets.get_many([DatasetId(each) for each in ids])
