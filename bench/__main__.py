@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, hive, joins, lists, mongo, portal, postgres, s3, starts
+from bench import crawls, federated, hive, joins, lineage, lists, mongo, portal, postgres, s3, seeded, starts, warm
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -23,6 +23,9 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "deciding": lists.deciding,
     "search": lists.searching,
     "portal": portal.page,
+    "lineage": lineage.walks,
+    "warm": warm.warm,
+    "seeded": seeded.servers,
     "recrawl": crawls.recrawl,
     "first-crawl": crawls.first_crawl,
     "memory": crawls.memory,
@@ -39,8 +42,10 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-nightly": hive.nightly,
+    "lineage-nightly": lineage.nightly,
     "mongo-nightly": mongo.nightly,
     "postgres-nightly": postgres.nightly,
+    "seeded-nightly": seeded.nightly,
 }
 """Run only when they are named."""
 

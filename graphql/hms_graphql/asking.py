@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from hms_graphql.deadline import Deadline
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.profiles import KeptProfile
 from hms_registry.domain.sources import SourceStatus
@@ -19,6 +20,7 @@ from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, view_of
 from hms_registry.services.editing import Edited, Editor
+from hms_registry.services.feed import Told
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Asking:
             rights, so one answer may be kept for all of them.
         is_personal: something of the asker was told.
         introspects: the document may ask what the schema is.
+        told: what happened, for a subscription.
         has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
@@ -43,6 +46,7 @@ class Asking:
     editor: Editor | None = None
     introspects: bool = False
     deadline: Deadline = field(default_factory=Deadline)
+    told: Sequence[Told] = ()
     has_edited: bool = field(default=False, init=False)
     principal: Principal = field(init=False)
     is_personal: bool = field(init=False, default=False)
@@ -94,6 +98,11 @@ class Asking:
     def sources(self) -> dict[str, SourceStatus]:
         """What the crawls know of every source, by name."""
         return {status.source.name: status for status in self.uow.sources.all()}
+
+    @cached_property
+    def visible(self) -> Visibility:
+        """What the person may find."""
+        return self.decisions.visibility(self.principal)
 
     async def _views(self, ids: list[str]) -> list[View | None]:
         datasets = self.uow.datasets.get_many([DatasetId(each) for each in ids])

@@ -80,8 +80,7 @@ async def reach(view: View, asking: Asking, walk: Walk, *, first: int, after: st
     found = walks.reach(
         walk.from_view(view, asking),
         uow=asking.uow,
-        principal=asking.principal,
-        decisions=asking.decisions,
+        visible=asking.visible,
         first=size,
         offset=offset,
     )
@@ -144,9 +143,7 @@ def _shares(counts: Mapping[str, int]) -> list[Share]:
 
 def impact(view: View, asking: Asking, walk: Walk) -> Impact:
     """Count what is reached."""
-    found = walks.impact(
-        walk.from_view(view, asking), uow=asking.uow, principal=asking.principal, decisions=asking.decisions
-    )
+    found = walks.impact(walk.from_view(view, asking), uow=asking.uow, visible=asking.visible)
     return Impact.of(found)
 
 

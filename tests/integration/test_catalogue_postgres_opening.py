@@ -51,7 +51,7 @@ def test_the_migrations_make_the_tables_that_the_code_expects(postgres_database:
     opened = open_engine(postgres_database.url)
 
     def include(name: str | None, kind: str, _parents: object) -> bool:
-        return kind != "index" or name not in ("ix_search_entries_tokens", "ix_search_names_pieces")
+        return kind != "index" or name not in ("ix_search_documents_tokens", "ix_search_names_pieces")
 
     with opened.connect(Purpose.READ) as connection:
         options = {"include_name": include, "compare_type": False, "target_metadata": metadata}

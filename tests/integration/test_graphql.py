@@ -16,7 +16,8 @@ from hms_registry.bootstrap import Registry
 from hms_registry.domain.search import FacetName
 from hms_registry.services.catalogue import find_dataset, get_view, lineage
 from hms_registry.services.history import past_of, step_fact
-from hms_registry.services.lineage.rendering import lineage_json
+from hms_registry.services.lineage.rendering import impact_json, lineage_json, path_json, reached_json
+from hms_registry.services.lineage.walks import impact, path_between, reach, views_of, walk_from
 from hms_registry.services.profiles import profile_of
 from hms_registry.services.search import filter_of, search
 from hms_registry.services.views import detail
@@ -161,6 +162,55 @@ def test_facets_are_those_of_the_command_line_and_each_narrows_to_its_count(regi
             asked = value.upper().replace("-", "_") if is_enumeration else value
             page = data(registry, kept("facets"), who=who, filter={name: [asked]})["search"]
             assert (name, value, page["totalCount"]) == (name, value, count)
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_what_lineage_reaches_is_that_of_the_command_line(registry: Registry, who: str) -> None:
+    """Pages, counts and paths; what may not be found is a number at both doors, and has a name at none."""
+    principal, decisions = registry.principal(who), registry.decisions()
+    rights = {"principal": principal, "decisions": decisions}
+    hidden = []
+    for name in names(registry):
+        with registry.catalogue.unit() as uow:
+            found = find_dataset(name, uow=uow)
+            assert found is not None
+            if not decisions.decide(principal, found.labels).may_find:
+                hidden.append(name)
+                continue
+            view = get_view(name, uow=uow, **rights)
+            walk = walk_from(view, uow=uow, direction="down")
+            visible = decisions.visibility(principal)
+            reached = reach(walk, uow=uow, visible=visible, first=20)
+            views = views_of([each.dataset_id for each in reached.page], uow=uow, **rights)
+            facts = [reached_json(each, views[each.dataset_id]) for each in reached.page]
+            counted = impact_json(impact(walk, uow=uow, visible=visible))
+            path = path_json(path_between(walk_from(view, uow=uow, direction="both"), view, uow=uow, **rights))
+
+        told = data(registry, kept("impact"), who=who, name=name, to=name)["dataset"]
+
+        page = told["reach"]
+        assert (page["totalCount"], page["restrictedCount"]) == (reached.total, reached.restricted)
+        assert [(each["node"]["address"], each["depth"], each["columns"]) for each in page["edges"]] == [
+            (each["address"], each["depth"], each["columns"]) for each in facts
+        ]
+        assert told["impact"]["totalCount"] == counted["total"] == reached.total
+        assert {each["name"]: each["count"] for each in told["impact"]["bySource"]} == counted["by_source"]
+        assert [each["dataset"]["address"] for each in told["path"]] == [each["dataset"] for each in path or ()]
+        assert not [each for each in hidden if each in str(told)]
+
+
+def test_what_lineage_reaches_costs_the_same_however_many_there_are(registry: Registry) -> None:
+    """A page of one dataset takes as many statements as one of a hundred, also below each of a search."""
+    document = """query Q($first: Int!) { search(words: "flu", first: $first) { nodes {
+        reach(walk: {direction: BOTH}) { totalCount nodes { address } } impact { totalCount } } } }"""
+    counts = []
+    for first in (1, 10):
+        data(registry, document, first=first)
+        with statements(registry.catalogue) as seen:
+            data(registry, document, first=first)
+        counts.append(len(seen))
+
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize("who", PEOPLE)

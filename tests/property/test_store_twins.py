@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from catalogues import truncate
-from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.columns import Column, PrivacyTier
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
@@ -20,7 +20,9 @@ from hms_registry.domain.manifests import Manifest
 from hms_registry.ports.catalogue import Catalogue, EdgeSet
 from hms_registry.store import open_catalogue
 from hms_registry.store.codec import exact, parse_exact
-from hms_registry.store.tokens import MAX_TEXT, MAX_TOKEN, SEPARATOR, apart, searchable, texts_of, tokens
+from hms_registry.store.column_forms import ColumnForm
+from hms_registry.store.documents import Part, parts_of, slotted
+from hms_registry.store.tokens import MAX_TEXT, MAX_TOKEN, RESERVED, spellings, tokens
 from services.postgres import Database, PostgresServer
 from store_samples import LAKE, column, described
 
@@ -144,14 +146,32 @@ def test_any_text_can_be_kept_exactly(text: str) -> None:
 
 @settings(deadline=None, derandomize=True)
 @given(st.lists(TEXTS | st.text(max_size=30) | st.integers(1, 2_000).map(lambda size: "x" * size), max_size=6))
-def test_texts_of_an_entry_stay_apart(texts: list[str]) -> None:
-    """Tokens hold no space, no separator and no capital; an entry gives back the texts that it was made of."""
-    written = [searchable(text) for text in texts]
-
+def test_tokens_are_plain_and_stay_as_they_are(texts: list[str]) -> None:
+    """They hold no space, no reserved character and no capital, and are not too long."""
     for text in texts:
         for token in tokens(text):
-            assert token and len(token) <= MAX_TOKEN and SEPARATOR not in token and " " not in token
+            assert token and len(token) <= MAX_TOKEN and " " not in token and not RESERVED.intersection(token)
             assert tokens(token) == [token]
-    entries = list(apart(written))
-    assert [text for entry in entries for text in texts_of(entry)] == [text for text in written if text]
-    assert all("  " not in entry and len(entry) <= MAX_TEXT and entry == entry.strip() for entry in entries)
+
+
+@settings(deadline=None, derandomize=True)
+@given(columns=COLUMNS, classes=st.lists(st.integers(1, 12), min_size=4, max_size=4))
+def test_the_texts_of_a_document_stay_apart(columns: list[Column], classes: list[int]) -> None:
+    """Each text of each column comes back with its part, from a slot whose classes are no others than its own."""
+    forms = [ColumnForm(each) for each in columns]
+    names = list(dict.fromkeys(form.name for form in forms))
+    class_of = dict(zip(names, classes, strict=False))
+
+    made = slotted(forms, [class_of[name] for name in names])
+
+    told = {
+        (class_id, part, text)
+        for of_slot, written in zip(made.classes, made.texts, strict=True)
+        for part, text in parts_of([written])
+        for class_id in of_slot
+    }
+    for form in forms:
+        said = [(Part.TAG, form.tags), (Part.DESCRIPTION, form.description)]
+        said += [(Part.COLUMN, text) for text in spellings(form.name)]
+        assert {(class_of[form.name], part, text) for part, text in said if text} <= told
+    assert all("  " not in text and len(text) <= MAX_TEXT and text == text.strip() for text in made.texts)

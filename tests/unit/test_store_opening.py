@@ -18,7 +18,7 @@ from hms_registry.store import open_catalogue
 from hms_registry.store.dialect import Purpose
 from hms_registry.store.engine import open_engine
 from hms_registry.store.revisions import REVISIONS
-from hms_registry.store.sqlite import SEARCH_INDEXES
+from hms_registry.store.sqlite_searching import INDEXES
 from hms_registry.store.tables import metadata
 from hms_registry.store.upgrade import configuration
 from store_samples import described, get, register
@@ -107,7 +107,7 @@ def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
 def test_migrations_from_nothing_make_the_tables_that_the_code_expects() -> None:
     """Alembic finds no difference between a migrated database and the metadata."""
     opened = open_engine("sqlite://")
-    derived = ("search_index", "name_index")
+    derived = ("document_index", "naming_index", "name_index")
 
     def include(name: str | None, kind: str, _parents: object) -> bool:
         return kind != "table" or not (name or "").startswith(derived)
@@ -132,7 +132,7 @@ def test_an_upgrade_that_breaks_leaves_an_empty_database(tmp_path: Path, monkeyp
     """A migration runs wholly or not at all, and the next start does it."""
     path = tmp_path / "c.db"
     with monkeypatch.context() as patched:
-        patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (SEARCH_INDEXES[0], "CREATE NONSENSE"))
+        patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (INDEXES[0], "CREATE NONSENSE"))
         with pytest.raises(HmsError):
             open_catalogue(f"sqlite:///{path}")
 

@@ -179,6 +179,75 @@ def test_many_classes_pass_as_one_parameter(catalogue: Catalogue) -> None:
     assert names(catalogue, "a", visible=visible) == ["a"]
 
 
+def test_the_parts_of_a_name_in_camel_case_are_words(catalogue: Catalogue) -> None:
+    """Of a table and of a column; the whole name is found as well, and in no other case is it cut."""
+    register(catalogue, described("vesselCalls", "grossTonnageGT"), described("VESSELS"))
+
+    for text in (
+        "calls",
+        "vessel calls",
+        "vesselcalls",
+        "vesselCalls",
+        "tonnage",
+        "gross tonnage gt",
+        "grosstonnagegt",
+    ):
+        assert names(catalogue, text) == ["vesselCalls"]
+    assert names(catalogue, "vessel") == ["VESSELS", "vesselCalls"]
+
+
+def test_more_hits_than_are_counted_are_told_as_more(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first are the same: names before all else, short ones first. One less, and the total is exact."""
+    monkeypatch.setattr("hms_registry.store.asked.MOST_COUNTED", 6)
+    monkeypatch.setattr("hms_registry.store.asked.MOST_RANKED", 3)
+    tables = [described(f"table_{at}", "flu") for at in range(4)]
+    register(catalogue, *tables, described("flu_weekly"), described("flu"))
+    before = find(catalogue, "flu")
+    register(catalogue, described("another", "flu"), described("the_flu_of_1918"))
+
+    page, facets = find(catalogue, "flu"), find(catalogue, "flu", limit=2)
+
+    assert (before.total, before.total_is_exact) == (6, True)
+    assert (page.total, page.total_is_exact, len(page.hits), len(facets.hits)) == (8, False, 8, 2)
+    with catalogue.unit() as uow:
+        found = [each.address.table for each in uow.datasets.get_many([hit.dataset_id for hit in page.hits])]
+    assert found == ["flu", "flu_weekly", "the_flu_of_1918", *(f"table_{at}" for at in range(4)), "another"]
+
+
+def test_what_is_gone_is_in_no_answer_until_it_returns(catalogue: Catalogue) -> None:
+    """Neither by a word nor by its name; described as before, it is found as before."""
+    done = register(catalogue, described("flu_a", "week"), described("flu_b", "week"))
+    before = find(catalogue, "week")
+    with catalogue.unit(writes=True) as uow:
+        uow.registrations.mark([done[0].dataset_id], DatasetState.GONE)
+        uow.commit()
+
+    assert names(catalogue, "week") == names(catalogue, "flu") == ["flu_b"]
+    assert names(catalogue, "flu_a") == names(catalogue, "lake.locks.flu_a") == []
+
+    register(catalogue, described("flu_a", "week"))
+    assert find(catalogue, "week") == before
+
+
+def test_columns_of_more_classes_than_there_are_slots_are_hidden_together(catalogue: Catalogue) -> None:
+    """Each of the first is seen by its own class; what shares the last slot, by who may see all that is in it."""
+    words = [f"word{chr(97 + at)}" for at in range(10)]
+    register(catalogue, described("wide", *(column(word, tags=[f"tag{word}"]) for word in words)))
+    seen = everything(catalogue)
+    with catalogue.unit() as uow:
+        classes = {min(labels.tags): each for each, (_, labels) in uow.bundles.classes().columns.items()}
+
+    def without(word: str) -> list[str]:
+        hidden = Visibility(
+            dataset_classes=seen.dataset_classes, column_classes=seen.column_classes - {classes[f"tag{word}"]}
+        )
+        return [each for each in words if names(catalogue, each, visible=hidden)]
+
+    assert [each for each in words if names(catalogue, each)] == words
+    assert without("worda") == words[1:]
+    assert without("wordj") == words[:7]
+
+
 def test_a_near_name_is_suggested(catalogue: Catalogue) -> None:
     """A slip in the table or the schema; a short name; none that is nothing like it."""
     register(catalogue, described("passages"), described("ab"), described("unrelated_thing"))

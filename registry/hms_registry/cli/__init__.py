@@ -24,6 +24,7 @@ from hms_registry.cli import (
     crawling,
     curating,
     feeding,
+    indexing,
     lineage,
     policy,
     querying,
@@ -59,7 +60,20 @@ def start(
     context.obj = Home(home)
 
 
-for module in (crawling, checking, catalogue, curating, lineage, feeding, querying, policy, serving, tokens, seeding):
+for module in (
+    crawling,
+    checking,
+    catalogue,
+    curating,
+    lineage,
+    feeding,
+    querying,
+    policy,
+    serving,
+    tokens,
+    seeding,
+    indexing,
+):
     module.add_to(app)
 
 

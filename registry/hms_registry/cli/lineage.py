@@ -121,7 +121,7 @@ def _show_impact(registry: Registry, uow: UnitOfWork, asker: Principal, walk: Wa
     from hms_registry.services.lineage.rendering import impact_json
     from hms_registry.services.lineage.walks import impact
 
-    counted = impact(walk, uow=uow, principal=asker, decisions=registry.decisions())
+    counted = impact(walk, uow=uow, visible=registry.decisions().visibility(asker))
     if as_json:
         print_json(impact_json(counted))
         return
@@ -145,7 +145,7 @@ def _show_reach(registry: Registry, uow: UnitOfWork, asker: Principal, walk: Wal
     from hms_registry.services.lineage.walks import reach, views_of
 
     decisions = registry.decisions()
-    found = reach(walk, uow=uow, principal=asker, decisions=decisions, first=_PAGE)
+    found = reach(walk, uow=uow, visible=decisions.visibility(asker), first=_PAGE)
     ids = [each.dataset_id for each in found.page]
     views = views_of(ids, uow=uow, principal=asker, decisions=decisions)
     told = [reached_json(each, views[each.dataset_id]) for each in found.page if each.dataset_id in views]

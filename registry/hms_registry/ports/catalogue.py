@@ -399,6 +399,10 @@ class Search(Protocol):
         """Names that are nearly *name*, among those that may be found."""
         ...
 
+    def rebuild(self) -> int:
+        """Forget all that search knows and read it from the datasets again; returns how many there are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:

@@ -13,14 +13,16 @@ from hms_registry.ports.catalogue import Bundle, Classes
 from hms_registry.store import tables
 from hms_registry.store.classes import classes_in_use
 from hms_registry.store.codec import bindable, dump, parse_time, time_text
-from hms_registry.store.indexing import Part
+from hms_registry.store.documents import SLOTS
 from hms_registry.store.labelling import current_mentions
+from hms_registry.store.match import Match, Phrase
 from hms_registry.store.refresh import refresh
 from hms_registry.store.session import Session
 from hms_registry.store.tokens import tokens
 
 _bundles = tables.bundles
 _TOKENS: Final = 50  # of a name: what begins like it will do
+_AT_ONCE: Final = 100
 _latest = _bundles.c.id.desc()
 
 
@@ -68,14 +70,16 @@ class SqlBundles:
         """Read which datasets are named so, or may have a column that is: too many do no harm."""
         if not strings:
             return []
-        session, datasets, entries = self._session, tables.datasets, tables.search_entries
+        session, datasets, documents = self._session, tables.datasets, tables.search_documents
         among = session.dialect.among
         phrases = {each: tuple(tokens(each)[:_TOKENS]) for each in strings}
         is_named = [among(datasets.c.address, strings)]
         if words := list(dict.fromkeys(filter(None, phrases.values()))):
-            hits = session.dialect.matches(words, prefixes=[False] * len(words))
-            columns = select(entries.c.dataset_number).join_from(hits, entries, entries.c.id == hits.c.entry_id)
-            is_named.append(datasets.c.number.in_(columns.where(entries.c.part == Part.COLUMN.value)))
+            for start in range(0, len(words), _AT_ONCE):
+                asked = [Phrase(word, fields=SLOTS) for word in words[start : start + _AT_ONCE]]
+                keys = session.dialect.documents(Match(clauses=(tuple(asked),)))
+                numbers = select(documents.c.dataset_number).where(documents.c.key.in_(select(keys.c.key)))
+                is_named.append(datasets.c.number.in_(numbers))
         # Search knows nothing of a name without letters: it is looked for in what was described.
         wordless = [f"[{dump(each)}," for each, phrase in phrases.items() if not phrase]
         is_named += [datasets.c.described.contains(written, autoescape=True) for written in wordless]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.ports.catalogue import Classes
 from hms_registry.store import tables
@@ -23,12 +25,27 @@ if TYPE_CHECKING:
     from hms_registry.store.session import Session
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What decides who may see what of a dataset: its class, and the column classes in each slot of its document."""
+
+    class_id: int
+    slots: tuple[tuple[int, ...], ...]
+
+
 @dataclass(slots=True)
 class ClassCache:
-    """Labels by id. A class never changes, so what was read once and committed stays right."""
+    """Labels and reaches by id. Neither ever changes, so what was read once and committed stays right.
+
+    Attributes:
+        seen: which reaches somebody may find, by the slots that are hidden in them, and of how many reaches it was
+            decided.
+    """
 
     datasets: dict[int, DatasetLabels] = field(default_factory=dict)
     columns: dict[int, ColumnLabels] = field(default_factory=dict)
+    reaches: dict[int, Reach] = field(default_factory=dict)
+    seen: dict[Visibility, tuple[int, dict[frozenset[str], frozenset[int]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +140,14 @@ def load_labels(session: Session, dataset_ids: Iterable[int], column_ids: Iterab
 
 def classes_in_use(session: Session) -> Classes:
     """Read the classes that some dataset or column has."""
-    of_dataset, of_column = tables.dataset_classes, tables.column_classes
+    of_dataset, of_column, reach = tables.dataset_classes, tables.column_classes, tables.search_reaches
     used = select(tables.datasets.c.number).where(tables.datasets.c.class_id == of_dataset.c.id).exists()
     datasets = {row.id: parse_dataset_labels(row.labels) for row in session.read(select(of_dataset).where(used))}
-    used = select(tables.search_entries.c.id).where(tables.search_entries.c.column_class_id == of_column.c.id).exists()
+    used = select(tables.search_documents.c.key).where(tables.search_documents.c.reach_id == reach.c.id).exists()
+    texts = session.read(select(reach.c.classes).where(used)).scalars()
+    ids = {class_id for text in texts for slot in json.loads(text)[1] for class_id in slot}
     columns = {
         row.id: (datasets[row.dataset_class_id], parse_column_labels(row.labels))
-        for row in session.read(select(of_column).where(used))
+        for row in session.read(select(of_column).where(session.dialect.among(of_column.c.id, ids)))
     }
     return Classes(datasets=datasets, columns=columns)

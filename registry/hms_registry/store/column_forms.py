@@ -8,7 +8,7 @@ from typing import Final, cast
 from hms_registry.domain.columns import ArrayStep, Column
 from hms_registry.store.column_documents import column_text, hashed_column_text
 from hms_registry.store.labels import SILENT, ColumnFacts
-from hms_registry.store.tokens import searchable
+from hms_registry.store.tokens import COLUMN, TYPE, UNIT, keyword, searchable, spellings
 
 _MOST: Final = 10_000
 
@@ -20,11 +20,13 @@ class ColumnForm:
         document: the column in the JSON of a version.
         hashed: what of it tells one version from the next.
         facts: what was said of it, without a manifest's word.
-        path: its path as search knows it; so are *tags* and *description*.
-        is_silent: search knows no more of it than its path.
+        path: its path as search knows it; so are *type* (with its unit), *tags* and *description*.
+        is_silent: search knows no more of it than its path and type.
     """
 
-    __slots__ = ("column", "description", "document", "facts", "hashed", "is_silent", "name", "path", "tags")
+    __slots__ = (
+        "column", "description", "document", "facts", "hashed", "is_silent", "name", "path", "tags", "type",
+    )  # fmt: skip
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -32,7 +34,8 @@ class ColumnForm:
         self.document = column_text(column)
         self.hashed = hashed_column_text(column)
         self.facts = _facts(column)
-        self.path = _path(column)
+        self.path = f" {COLUMN} ".join(spellings(_path(column)))
+        self.type = _type(column)
         self.tags = searchable(" ".join(sorted(column.tags))) if column.tags else ""
         self.description = searchable(column.description) if column.description else ""
         self.is_silent = not self.tags and not self.description
@@ -47,8 +50,20 @@ def _facts(column: Column) -> ColumnFacts:
 def _path(column: Column) -> str:
     segments = column.path.segments
     if len(segments) == 1:
-        return searchable(column.name)
-    return searchable(".".join(segment for segment in segments if not isinstance(segment, ArrayStep)))
+        return column.name
+    return ".".join(segment for segment in segments if not isinstance(segment, ArrayStep))
+
+
+def _type(column: Column) -> str:
+    keywords = [keyword(TYPE, plain_type(column.trino_type))]
+    if column.unit:
+        keywords.append(keyword(UNIT, column.unit))
+    return " ".join(keywords)
+
+
+def plain_type(text: str) -> str:
+    """Return a type without its parameters, e.g. `timestamp with time zone`, `decimal`, `array`."""
+    return " ".join(f"{text.partition('(')[0]} {text.rpartition(')')[2] if ')' in text else ''}".lower().split())
 
 
 class ColumnForms:

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Table
 
 from hms_registry.errors import CatalogueError
+from hms_registry.store.match import Match
 
 
 class Purpose(Enum):
@@ -25,7 +26,7 @@ class Dialect(Protocol):
 
     @property
     def search_indexes(self) -> Sequence[str]:
-        """The statements that make the search index, over the tables `search_entries` and `search_names`."""
+        """The statements that make the search index, over the tables `search_documents` and `search_names`."""
         ...
 
     @property
@@ -78,15 +79,19 @@ class Dialect(Protocol):
         ...
 
     def index(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Put the search entries and names of these datasets into the search index."""
+        """Put the search documents and names of these datasets into the search index."""
         ...
 
     def unindex(self, connection: Connection, numbers: Sequence[int]) -> None:
         """Take them out again; call before they are deleted."""
         ...
 
-    def matches(self, phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
-        """Return (word, entry_id) of the search entries that hold each phrase; a prefix matches its last token."""
+    def clear_index(self, connection: Connection) -> None:
+        """Make the search index empty, whatever it held."""
+        ...
+
+    def documents(self, match: Match) -> FromClause:
+        """Return (key) of the search documents that match. Whoever takes a few in order pays for few."""
         ...
 
     def resembling(self, folded: str) -> FromClause:

@@ -23,7 +23,7 @@ from hms_registry.store.curations import curated, parse_curation
 from hms_registry.store.dataset_documents import dump_described, dump_observation, dump_schema, schema_hash
 from hms_registry.store.datasets import Stored
 from hms_registry.store.departures import keep_departed
-from hms_registry.store.indexing import Indexed, reindex_datasets
+from hms_registry.store.indexing import Indexed, reindex_datasets, rekey
 from hms_registry.store.labelling import Outcome, current_mentions, facts_of, label_batch, store_labels
 from hms_registry.store.merge import Merged, merge
 from hms_registry.store.naming import assign_names
@@ -83,6 +83,12 @@ class Draft:
             self.row.store,
             self.row.state == DatasetState.GONE.value,
         )
+
+    @property
+    def returns(self) -> bool:
+        """True if it was gone and is there again."""
+        gone = DatasetState.GONE.value
+        return self.row is not None and self.row.state == gone != self.values["state"]
 
     @property
     def result(self) -> Registered:
@@ -171,7 +177,7 @@ def _emit(session: Session, each: Draft) -> None:
     if each.row is None:
         session.emit("DatasetRegistered", each.id, **facts)
         return
-    if each.row.state == DatasetState.GONE.value and each.values["state"] != each.row.state:
+    if each.returns:
         session.emit("DatasetReturned", each.id, **facts)
     if each.has_new_version:
         session.emit("SchemaChanged", each.id, **facts)
@@ -227,13 +233,16 @@ def _update(session: Session, drafts: Sequence[Draft]) -> None:
         rows.append({**each.values, **labels, "version": each.version, "epoch": session.next_epoch, "of_id": each.id})
     session.write(update(_datasets).where(_datasets.c.id == bindparam("of_id")), rows)
     reindex_datasets(session, [_indexed(each, outcomes[each.id]) for each in news])
+    back = [each.row.number for each in drafts if each.row is not None and not each.has_news and each.returns]
+    rekey(session, back, are_gone=False)
 
 
 def _indexed(each: Draft, outcome: Outcome) -> Indexed:
     row = each.row
     assert row is not None
     name = TrinoName(row.source, row.trino_schema, row.trino_table)
-    return Indexed(row.number, name, each.merged, outcome.interned, each.forms)
+    is_gone = each.values["state"] == DatasetState.GONE.value
+    return Indexed(row.number, name, each.merged, outcome.interned, each.forms, is_gone)
 
 
 def _insert_versions(session: Session, drafts: Sequence[Draft]) -> None:

@@ -1,62 +1,33 @@
-"""What search knows of a dataset: its names, and a row of text for each part. Derived, and rebuilt at will.
-
-Columns of one class are seen by the same people, so they share a row: a row each was half of what a crawl took.
-"""
+"""What search knows of datasets: names, and one document each. Derived, and rebuilt at will."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete, select, update
 
+from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.names import TrinoName
 from hms_registry.store import tables
-from hms_registry.store.classes import Interned
+from hms_registry.store.classes import Interned, Reach
 from hms_registry.store.codec import bindable
 from hms_registry.store.column_forms import ColumnForm
 from hms_registry.store.datasets import Stored
+from hms_registry.store.documents import SLOTS, TEXTS, Slotted, name_text, own_text, slotted
+from hms_registry.store.keys import GONE, key_of
 from hms_registry.store.merge import Merged
+from hms_registry.store.reaches import intern_reaches
 from hms_registry.store.session import Session
-from hms_registry.store.tokens import apart, searchable
-
-
-class Part(IntEnum):
-    """Where a word was found; the best first."""
-
-    NAME = 1
-    TITLE = 2
-    TAG = 3
-    COLUMN = 4
-    DESCRIPTION = 5
-    COLUMN_DESCRIPTION = 6
-
-    @property
-    def word(self) -> str:
-        """The part as `Hit.matched` calls it."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    Part.NAME: "name",
-    Part.TITLE: "name",
-    Part.TAG: "tag",
-    Part.COLUMN: "column",
-    Part.DESCRIPTION: "description",
-    Part.COLUMN_DESCRIPTION: "description",
-}
-
 
 MAX_NAME: Final = 500
 """Characters of a name that search compares: PostgreSQL indexes 2,704 bytes."""
 
-_ENTRY = ("dataset_number", "part", "column_class_id", "text")
+_DOCUMENT = ("key", "dataset_number", "reach_id", *TEXTS)
 _NAME = ("dataset_number", "folded")
-_IS_SILENT, _PATH = attrgetter("is_silent"), attrgetter("path")
+_UNUSED: Final = [(None,) * (len(SLOTS) - used) for used in range(len(SLOTS) + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +39,23 @@ class Indexed:
     merged: Merged
     interned: Interned
     forms: Sequence[ColumnForm]
+    is_gone: bool = False
 
     @classmethod
     def of(cls, stored: Stored, interned: Interned) -> Indexed:
         """Make it of a row."""
         row = stored.row
         name = TrinoName(row.source, row.trino_schema, row.trino_table)
-        return cls(row.number, name, stored.merged, interned, stored.forms)
+        is_gone = row.state == DatasetState.GONE.value
+        return cls(row.number, name, stored.merged, interned, stored.forms, is_gone)
+
+    @property
+    def spelled(self) -> list[str]:
+        """Its name as people may spell it: plain, in SQL, and as an address."""
+        address, name = self.merged.described.ref.address, self.name
+        plain = f"{address.source}.{address.schema}.{address.table}"
+        is_same = (name.schema, name.table) == (address.schema, address.table)
+        return [plain, str(name)] if is_same else [plain, str(name), str(address)]
 
 
 def fold(text: str) -> str:
@@ -86,25 +67,53 @@ def reindex_datasets(session: Session, datasets: Sequence[Indexed], *, are_new: 
     """Replace what the index holds of these datasets. A fixed number of statements."""
     if not datasets:
         return
+    documents, names = tables.search_documents, tables.search_names
     numbers = [each.number for each in datasets]
-    entries, names = tables.search_entries, tables.search_names
     if not are_new:
         session.unindex(numbers)
-        session.write(delete(entries).where(session.dialect.among(entries.c.dataset_number, numbers)))
+        session.write(delete(documents).where(session.dialect.among(documents.c.dataset_number, numbers)))
         session.write(delete(names).where(session.dialect.among(names.c.dataset_number, numbers)))
-    spelled = [_spelled(each) for each in datasets]
+    spelled = [each.spelled for each in datasets]
     pairs = list(zip(datasets, spelled, strict=True))
-    session.fill(entries, _ENTRY, [row for each, found in pairs for row in _entries(each, found)])
+    session.fill(documents, _DOCUMENT, _documents(session, pairs))
     session.fill(names, _NAME, [row for each, found in pairs for row in _names(each, found)])
     session.index(numbers)
 
 
-def _spelled(each: Indexed) -> list[str]:
-    """Spell its name as people may: plain, in SQL, and as an address."""
-    address, name = each.merged.described.ref.address, each.name
-    plain = f"{address.source}.{address.schema}.{address.table}"
-    is_same = (name.schema, name.table) == (address.schema, address.table)
-    return [plain, str(name)] if is_same else [plain, str(name), str(address)]
+def rekey(session: Session, numbers: Sequence[int], *, are_gone: bool) -> None:
+    """Hide what is gone from every search, or show it again; what the index knows of it stays."""
+    documents = tables.search_documents
+    rows = session.read(
+        select(documents.c.key, documents.c.dataset_number, documents.c.reach_id, tables.datasets.c.trino_table)
+        .join(tables.datasets, tables.datasets.c.number == documents.c.dataset_number)
+        .where(session.dialect.among(documents.c.dataset_number, numbers))
+    )
+    changes = []
+    for row in rows:
+        reach_id = GONE if are_gone else row.reach_id
+        key = key_of(name=row.trino_table, number=row.dataset_number, reach_id=reach_id)
+        if key != row.key:
+            changes.append({"of_number": row.dataset_number, "key": key})
+    if changes:
+        changed = [each["of_number"] for each in changes]
+        session.unindex(changed)
+        session.write(update(documents).where(documents.c.dataset_number == bindparam("of_number")), changes)
+        session.index(changed)
+
+
+def _documents(session: Session, pairs: Sequence[tuple[Indexed, list[str]]]) -> list[tuple[object, ...]]:
+    made: list[tuple[Indexed, list[str], Slotted]] = [
+        (each, spelled, slotted(each.forms, each.interned.columns)) for each, spelled in pairs
+    ]
+    ids = intern_reaches(session, dict.fromkeys(Reach(each.interned.class_id, put.classes) for each, _, put in made))
+    rows: list[tuple[int, tuple[object, ...]]] = []
+    for each, spelled, put in made:
+        reach_id = ids[Reach(each.interned.class_id, put.classes)]
+        key = key_of(name=each.name.table, number=each.number, reach_id=GONE if each.is_gone else reach_id)
+        own = own_text(each.merged.tags, each.merged.described.description)
+        name = name_text(spelled[:2], each.merged.title)
+        rows.append((key, (key, each.number, reach_id, name, own, *put.texts, *_UNUSED[len(put.texts)])))
+    return [row for _, row in sorted(rows, key=itemgetter(0))]  # FTS5 keeps what comes in order in memory for longer
 
 
 def _names(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ...]]:
@@ -112,36 +121,3 @@ def _names(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ...]
     names = dict.fromkeys((*spelled, table, each.name.table, title))
     for name in dict.fromkeys([fold(name) for name in names if name]):
         yield each.number, name
-
-
-def _entries(each: Indexed, spelled: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    merged = each.merged
-    name = " ".join(dict.fromkeys(spelled[:2]))
-    texts = [(Part.NAME, name), (Part.TITLE, merged.title), (Part.TAG, " ".join(sorted(merged.tags)))]
-    for part, text in (*texts, (Part.DESCRIPTION, merged.described.description)):
-        if text:
-            yield each.number, part.value, None, searchable(text)
-    for class_id, forms in _by_class(each):
-        if all(map(_IS_SILENT, forms)):  # as in most tables
-            for text in apart(dict.fromkeys(map(_PATH, forms))):
-                yield each.number, Part.COLUMN.value, class_id, text
-            continue
-        for part, found in (
-            (Part.COLUMN, [form.path for form in forms]),
-            (Part.TAG, [form.tags for form in forms if form.tags]),
-            (Part.COLUMN_DESCRIPTION, [form.description for form in forms if form.description]),
-        ):
-            for text in apart(dict.fromkeys(found)):
-                yield each.number, part.value, class_id, text
-
-
-def _by_class(each: Indexed) -> Iterable[tuple[int, Sequence[ColumnForm]]]:
-    """Group the columns of a dataset by their class; nested ones have that of their first segment."""
-    classes = each.interned.columns
-    if len(set(classes)) == 1:
-        return [(classes[0], each.forms)]
-    of_name = dict(zip(dict.fromkeys(form.name for form in each.forms), classes, strict=True))
-    found: dict[int, list[ColumnForm]] = defaultdict(list)
-    for form in each.forms:
-        found[of_name[form.name]].append(form)
-    return found.items()

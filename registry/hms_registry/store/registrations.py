@@ -16,6 +16,7 @@ from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.datasets import SELECT, described_of
 from hms_registry.store.drafts import Draft, draft, write_drafts
+from hms_registry.store.indexing import rekey
 from hms_registry.store.inventory import read_known
 from hms_registry.store.merge import check_columns
 from hms_registry.store.places import link_places
@@ -140,7 +141,7 @@ class SqlRegistrations:
         """Set their state; adds an outbox event for those that became gone, or came back."""
         session = self._session
         rows = session.read(
-            select(*(_datasets.c[name] for name in ("id", "address", "source", "state", "place"))).where(
+            select(*(_datasets.c[name] for name in ("id", "number", "address", "source", "state", "place"))).where(
                 session.dialect.among(_datasets.c.id, set(ids)), _datasets.c.state != state.value
             )
         ).all()
@@ -149,6 +150,7 @@ class SqlRegistrations:
         changed = session.dialect.among(_datasets.c.id, [row.id for row in rows])
         session.write(update(_datasets).where(changed).values(state=state.value, epoch=session.next_epoch))
         session.touch(row.source for row in rows)
+        rekey(session, [row.number for row in rows], are_gone=state is DatasetState.GONE)
         if state is DatasetState.GONE:
             forget_profiles(session, [row.id for row in rows])
         for row in rows:

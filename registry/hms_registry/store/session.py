@@ -91,11 +91,15 @@ class Session:
             self._wrote = True
 
     def index(self, numbers: Sequence[int]) -> None:
-        """Put the search entries of datasets into the index."""
+        """Put the search documents of datasets into the index."""
         self.dialect.index(self._connection, numbers)
 
+    def clear_index(self) -> None:
+        """Make the search index empty."""
+        self.dialect.clear_index(self._connection)
+
     def unindex(self, numbers: Sequence[int]) -> None:
-        """Take the search entries of datasets out of the index, before they change."""
+        """Take the search documents of datasets out of the index, before they change."""
         self.dialect.unindex(self._connection, numbers)
 
     @property

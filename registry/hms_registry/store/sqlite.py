@@ -1,4 +1,4 @@
-"""SQLite: everything that is true of it alone. https://www.sqlite.org/wal.html, https://www.sqlite.org/fts5.html"""
+"""SQLite: everything that is true of it alone. https://www.sqlite.org/wal.html"""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
-    Integer,
     Table,
     Text,
     create_engine,
@@ -31,50 +30,19 @@ from sqlalchemy import (
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from hms_registry.errors import CatalogueCorrupt, CatalogueError, CatalogueUnavailable, SettingsInvalid
+from hms_registry.store import sqlite_searching as searching
 from hms_registry.store.dialect import Purpose
+from hms_registry.store.match import Match
 
 BUSY_S = 10.0
 
 _MOST_VALUES = 32_000
 """Values a statement: SQLite takes 32,766 at most, https://www.sqlite.org/limits.html#max_variable_number"""
 
-# Both tokenizers take characters as they are: what a word is, and what is equal to what, is said in `tokens`.
-SEARCH_INDEXES = (
-    """CREATE VIRTUAL TABLE search_index USING fts5(
-    text, content='search_entries', content_rowid='id', columnsize=0, tokenize='ascii', prefix='2 3'
-)""",
-    """CREATE VIRTUAL TABLE name_index USING fts5(
-    folded, content='search_names', content_rowid='id', columnsize=0, detail=none, tokenize='trigram case_sensitive 1'
-)""",
-)
-
-_INDEX = (
-    """INSERT INTO search_index (rowid, text) SELECT id, text FROM search_entries
-    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
-    """INSERT INTO name_index (rowid, folded) SELECT id, folded FROM search_names
-    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
-)
-# An index over another table's text is told the old text, to forget it:
-# https://www.sqlite.org/fts5.html#external_content_tables
-_UNINDEX = (
-    """INSERT INTO search_index (search_index, rowid, text) SELECT 'delete', id, text FROM search_entries
-    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
-    """INSERT INTO name_index (name_index, rowid, folded) SELECT 'delete', id, folded FROM search_names
-    WHERE dataset_number IN (SELECT value FROM json_each(:numbers))""",
-)
-# CROSS JOIN: SQLite keeps the order, so the index is asked once for each word.
-_MATCHES = """
-SELECT w.key AS word, i.rowid AS entry_id
-FROM json_each(:words) AS w CROSS JOIN search_index AS i ON i.search_index MATCH w.value"""
 # After what begins with a path, and before all else: a path has digits of sixteen and slashes.
 _AT_OR_BELOW = """
 SELECT DISTINCT d.id
 FROM json_each(:paths) AS p CROSS JOIN datasets AS d ON d.place >= p.value AND d.place < p.value || 'g'"""
-_RESEMBLING = """
-SELECT i.rowid AS name_id, count(*) AS weight
-FROM json_each(:pieces) AS w CROSS JOIN name_index AS i ON i.name_index MATCH w.value
-GROUP BY i.rowid"""
-
 _BY_CODE: dict[int, tuple[type[CatalogueError], str, str]] = {
     sqlite3.SQLITE_BUSY: (CatalogueUnavailable, "is locked by another process", "wait until that is done, or end it"),
     sqlite3.SQLITE_LOCKED: (CatalogueUnavailable, "is locked by another unit", "wait until that is done"),
@@ -108,7 +76,7 @@ _BY_CODE: dict[int, tuple[type[CatalogueError], str, str]] = {
 class Sqlite:
     """A catalogue in one file, or (no *path*) in memory, on one connection that its units take in turn."""
 
-    search_indexes = SEARCH_INDEXES
+    search_indexes = searching.INDEXES
     elsewhere = "name another file"
     is_embedded = True
 
@@ -232,33 +200,24 @@ class Sqlite:
             connection.exec_driver_sql(statement, tuple(chain.from_iterable(taken)))
 
     def index(self, connection: Connection, numbers: Sequence[int]) -> None:
-        """Read the text of new rows into both indexes."""
-        for statement in _INDEX:
-            connection.execute(text(statement), {"numbers": json.dumps(numbers)})
+        """Read the text of new rows into the indexes."""
+        searching.index(connection, numbers)
+
+    def clear_index(self, connection: Connection) -> None:
+        """Forget all text, whatever the tables hold."""
+        searching.clear(connection)
 
     def unindex(self, connection: Connection, numbers: Sequence[int]) -> None:
         """Forget the text of rows that are about to go."""
-        for statement in _UNINDEX:
-            connection.execute(text(statement), {"numbers": json.dumps(numbers)})
+        searching.unindex(connection, numbers)
 
-    def matches(self, phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
-        """Tokens go in as quoted strings, so nothing in them is FTS5 syntax."""
-        words = [
-            " + ".join(_quoted(token) for token in phrase) + ("*" if is_prefix else "")
-            for phrase, is_prefix in zip(phrases, prefixes, strict=True)
-        ]
-        statement = text(_MATCHES).bindparams(words=json.dumps(words))
-        return statement.columns(word=Integer, entry_id=Integer).cte("matches")
+    def documents(self, match: Match) -> FromClause:
+        """By FTS5."""
+        return searching.documents(match)
 
     def resembling(self, folded: str) -> FromClause:
-        """By trigrams, at most 100 of them."""
-        pieces = list(dict.fromkeys(_quoted(folded[at : at + 3]) for at in range(min(len(folded) - 2, 100))))
-        statement = text(_RESEMBLING).bindparams(pieces=json.dumps(pieces))
-        return statement.columns(name_id=Integer, weight=Integer).cte("resembling")
-
-
-def _quoted(token: str) -> str:
-    return '"' + token.replace('"', '""') + '"'
+        """By trigrams."""
+        return searching.resembling(folded)
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ Times are ISO 8601 text in UTC, documents are JSON text (`codec`), addresses com
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -29,6 +30,8 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+_LONG = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's rowids are called so
 
 epoch = Table(
     "epoch",
@@ -193,16 +196,23 @@ column_classes = Table(
     UniqueConstraint("dataset_class_id", "digest"),
 )
 
-search_entries = Table(
-    "search_entries",
+search_reaches = Table(
+    "search_reaches",
     metadata,
     Column("id", Integer, Identity(), primary_key=True),
-    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False),
-    Column("part", Integer, nullable=False),  # see `search.Part`
-    Column("column_class_id", Integer, ForeignKey("column_classes.id")),  # NULL: of the dataset itself
-    Column("text", Text, nullable=False),
-    Index(None, "dataset_number"),
-    Index(None, "column_class_id"),
+    Column("classes", Text, nullable=False, unique=True),  # [class of the dataset, [[column classes of a slot], ...]]
+)
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    Column("key", _LONG, primary_key=True, autoincrement=False),  # see `keys`: in the order of rank
+    Column("dataset_number", Integer, ForeignKey("datasets.number"), nullable=False, unique=True),
+    Column("reach_id", Integer, ForeignKey("search_reaches.id"), nullable=False),
+    Column("name", Text, nullable=False),  # these and the others: see `documents`
+    Column("own", Text),
+    *(Column(f"c{slot}", Text) for slot in range(8)),
+    Index(None, "reach_id"),
 )
 
 search_names = Table(

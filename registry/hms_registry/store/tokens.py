@@ -6,17 +6,25 @@ databases index is `searchable` text: tokens and spaces, which none of them has 
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from hms_registry.store.codec import bindable
 
 SEPARATOR: Final = "\ue000"
-"""A token that no text has: stands between texts of one entry, so that no phrase runs over two of them."""
+"""A token that no text has, as are the `RESERVED`: stands between texts, so that no phrase runs over two of them."""
 
-_BETWEEN: Final = f" {SEPARATOR} "
+RESERVED: Final = frozenset(map(chr, range(0xE000, 0xE010)))
+"""Private characters that are of no token: what the index says of a text is written with them."""
+
+COLUMN: Final = "\ue003"
+"""Stands before and after each path of a column."""
+
+TYPE: Final = "\ue007"
+UNIT: Final = "\ue008"
+"""Kinds of `keyword`."""
 
 MAX_TEXT: Final = 200_000
 """Characters of one text that can be searched for: PostgreSQL holds about a megabyte of tokens a row."""
@@ -24,6 +32,12 @@ MAX_TEXT: Final = 200_000
 MAX_TOKEN: Final = 400
 """A longer run is several tokens in a row: PostgreSQL takes 2,046 bytes a token."""
 
+MAX_KEYWORD: Final = 60
+"""Characters of a keyword that tell it from others."""
+
+_HUMP: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ESCAPE: Final = "\ue00f"
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _ASCII: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
 _ACCENTS: Final = range(0x300, 0x370)  # other marks are part of a word: vowels of Indic scripts are marks
 
@@ -33,28 +47,17 @@ def searchable(text: str) -> str:
     return " ".join(tokens(text))[:MAX_TEXT].rstrip(" ")
 
 
-def apart(texts: Iterable[str]) -> Iterator[str]:
-    """Join searchable texts into entries, so that no phrase is found over two of them."""
-    texts = [text for text in texts if text]
-    whole = _BETWEEN.join(texts)
-    if len(whole) <= MAX_TEXT:  # as nearly all are
-        yield from [whole] if whole else ()
-        return
-    words: list[str] = []
-    length = 0
-    for text in texts:
-        if length and length + len(text) > MAX_TEXT:
-            yield " ".join(words)
-            words, length = [], 0
-        words += [SEPARATOR, text] if length else [text]
-        length += len(text) + 3
-    if length:
-        yield " ".join(words)
+def spellings(text: str) -> list[str]:
+    """Return *text* as it can be searched for: whole, and the words of `camelCase` apart where it has some."""
+    whole = searchable(text)
+    if text.islower() or text.isupper() or not (parts := searchable(_HUMP.sub(" ", text))):
+        return [whole] if whole else []
+    return [whole] if parts == whole else [whole, parts]
 
 
-def texts_of(entry: str) -> list[str]:
-    """Return what `apart` joined."""
-    return [text.strip(" ") for text in entry.split(SEPARATOR)]
+def keyword(kind: str, text: str) -> str:
+    """Return one token that says *text* exactly, e.g. the unit `m/s`; *kind* is reserved, so no word is equal to it."""
+    return kind + "".join(char if char in _PLAIN else f"{_ESCAPE}{ord(char):x}{_ESCAPE}" for char in text[:MAX_KEYWORD])
 
 
 def tokens(text: str) -> list[str]:
@@ -79,7 +82,7 @@ def _folded(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _is_of_token(char: str) -> bool:
     category = unicodedata.category(char)
-    return category[0] in "LNM" or (category == "Co" and char != SEPARATOR)
+    return category[0] in "LNM" or (category == "Co" and char not in RESERVED)
 
 
 def _is_marks(word: str) -> bool:

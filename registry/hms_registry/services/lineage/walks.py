@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.principals import Principal
@@ -81,11 +82,9 @@ def read_time(text: str) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def reach(
-    walk: Walk, *, uow: UnitOfWork, principal: Principal, decisions: Decisions, first: int, offset: int = 0
-) -> Reach:
+def reach(walk: Walk, *, uow: UnitOfWork, visible: Visibility, first: int, offset: int = 0) -> Reach:
     """Return a page of what is reached, nearest first."""
-    return uow.walks.reach(walk, visible=decisions.visibility(principal), first=first, offset=offset)
+    return uow.walks.reach(walk, visible=visible, first=first, offset=offset)
 
 
 def views_of(
@@ -126,9 +125,9 @@ class Impact:
     privacy_tiers: Mapping[str, int]
 
 
-def impact(walk: Walk, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> Impact:
+def impact(walk: Walk, *, uow: UnitOfWork, visible: Visibility) -> Impact:
     """Count what is reached."""
-    tally = uow.walks.tally(walk, visible=decisions.visibility(principal))
+    tally = uow.walks.tally(walk, visible=visible)
 
     def by(key: Callable[[DatasetLabels], str]) -> dict[str, int]:
         counts: Counter[str] = Counter()

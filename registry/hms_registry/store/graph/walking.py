@@ -51,11 +51,13 @@ def levels(graph: Snapshot, start: int, *, way: Way, bits: int, depth: int | Non
     met: list[Ints] = []
     few: list[int] = []  # short levels, gathered: an array for each would be most of the work of a chain
     counts: list[int] = []
-    while level and (depth is None or len(counts) < depth) and not (until >= 0 and seen[until]):
+    left = 1
+    while left and (depth is None or len(counts) < depth) and not (until >= 0 and seen[until]):
         mark = len(counts) + 2
         short = walk.short(level) if len(level) <= _SHORT else None
         level = walk.wide(level, mark) if short is None else walk.step(short, mark)
-        counts.append(len(level))
+        left = len(level)
+        counts.append(left)
         if isinstance(level, list):
             few += level
         else:
@@ -157,16 +159,16 @@ def kind_between(graph: Snapshot, near: int, far: int, *, way: Way, bits: int) -
 UNNAMED: Final = -1
 """The column that was asked for, where no edge names it: edges of the whole dataset meet it all the same."""
 
-Columns = dict[int, dict[int, int]]
+MetColumns = dict[int, dict[int, int]]
 """By dataset, the columns that were met (0 = the whole) with their depth."""
 
 
-def column_levels(graph: Snapshot, start: int, column: str, *, way: Way, bits: int, depth: int | None) -> Columns:
+def column_levels(graph: Snapshot, start: int, column: str, *, way: Way, bits: int, depth: int | None) -> MetColumns:
     """Walk from a column of a dataset. An edge without a column is of the whole dataset, so it meets every column; over
     `same_data` a column goes on as the one of its name.
     """
     first = graph.name_of(column) or UNNAMED
-    met: Columns = {start: {first: 0}}
+    met: MetColumns = {start: {first: 0}}
     level = [(start, first)]
     steps = _Steps(graph, way, bits)
     at = 0

@@ -32,6 +32,7 @@ from sqlalchemy.pool import QueuePool
 from hms_registry.errors import CatalogueError, SettingsInvalid
 from hms_registry.store.codec import is_bindable
 from hms_registry.store.dialect import Purpose
+from hms_registry.store.match import Match
 from hms_registry.store.postgresql import failures, searching
 from hms_registry.store.postgresql.location import STATEMENT_S, Location
 
@@ -179,9 +180,12 @@ class Postgresql:
     def unindex(self, connection: Connection, numbers: Sequence[int]) -> None:
         """The server does it."""
 
-    def matches(self, phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
+    def clear_index(self, connection: Connection) -> None:
+        """The server does it."""
+
+    def documents(self, match: Match) -> FromClause:
         """By tokens, and phrases by the text itself."""
-        return searching.matches(phrases, prefixes=prefixes)
+        return searching.documents(match)
 
     def resembling(self, folded: str) -> FromClause:
         """By pieces of three letters."""

@@ -6,25 +6,24 @@ found in the text itself, which is tokens and single spaces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
-from sqlalchemy import ARRAY, FromClause, Integer, Text, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, BindParameter, FromClause, Integer, Text, bindparam, text
 
+from hms_registry.store.documents import TEXTS
+from hms_registry.store.keys import MOST
+from hms_registry.store.match import Match, Phrase
+
+_TOKENS: Final = "array_to_tsvector(string_to_array({}, ' '))"
 INDEXES: Final = (
-    """CREATE INDEX ix_search_entries_tokens ON search_entries
-    USING gin (array_to_tsvector(string_to_array(text, ' ')))""",
+    f"""CREATE INDEX ix_search_documents_tokens ON search_documents
+    USING gin ({", ".join(f"({_TOKENS.format(field)})" for field in TEXTS)})""",
     """CREATE FUNCTION name_pieces(name text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN ARRAY (SELECT substr(name, at, 3) FROM generate_series(1, length(name) - 2) AS at)""",
     "CREATE INDEX ix_search_names_pieces ON search_names USING gin (name_pieces(folded))",
 )
 
-_MATCHES: Final = """
-SELECT asked.word, entry.id AS entry_id
-FROM unnest(:words, :queries, :phrases) AS asked (word, query, phrase)
-JOIN search_entries AS entry
-ON array_to_tsvector(string_to_array(entry.text, ' ')) @@ CAST(asked.query AS tsquery)
-AND strpos(' ' || entry.text || ' ', asked.phrase) > 0"""
 _RESEMBLING: Final = """
 SELECT name.id AS name_id, count(*) AS weight
 FROM unnest(:pieces) AS asked (piece)
@@ -32,21 +31,35 @@ JOIN search_names AS name ON name_pieces(name.folded) @> ARRAY[asked.piece]
 GROUP BY name.id"""
 
 
-def matches(phrases: Sequence[Sequence[str]], *, prefixes: Sequence[bool]) -> FromClause:
-    """See `Dialect.matches`."""
-    queries = [
-        " & ".join(map(_lexeme, phrase)) + (":*" if is_prefix else "")
-        for phrase, is_prefix in zip(phrases, prefixes, strict=True)
-    ]
-    spaced = [
-        f" {' '.join(phrase)}{'' if is_prefix else ' '}" for phrase, is_prefix in zip(phrases, prefixes, strict=True)
-    ]
-    statement = text(_MATCHES).bindparams(
-        bindparam("words", list(range(len(phrases))), type_=ARRAY(Integer)),
-        bindparam("queries", queries, type_=ARRAY(Text)),
-        bindparam("phrases", spaced, type_=ARRAY(Text)),
-    )
-    return statement.columns(word=Integer, entry_id=Integer).cte("matches")
+def documents(match: Match) -> FromClause:
+    """See `Dialect.documents`."""
+    texts: dict[str, str] = {}
+    fields = ["name"] if match.only_names else [field for field in TEXTS if field not in match.hidden]
+    wanted = [_clause(clause, fields, texts) for clause in match.clauses] or ["true"]
+    bound: list[BindParameter[Any]] = [bindparam(name, value, type_=Text, unique=True) for name, value in texts.items()]
+    if match.reaches is not None:
+        wanted.append(f"key & {MOST} = ANY (:reaches)")
+        bound.append(bindparam("reaches", sorted(match.reaches), type_=ARRAY(BigInteger), unique=True))
+    statement = text(f"SELECT key FROM search_documents WHERE {' AND '.join(wanted)}")  # noqa: S608
+    return statement.bindparams(*bound).columns(key=Integer).subquery()
+
+
+def _clause(clause: Sequence[Phrase], fields: Collection[str], texts: dict[str, str]) -> str:
+    """Write a condition on the fields, each of which is indexed; what is asked goes into *texts*, to be bound."""
+    found = []
+    for phrase in clause:
+        query, written = f"query{len(texts)}", f"phrase{len(texts)}"
+        texts[query] = " & ".join(map(_lexeme, phrase.tokens)) + (":*" if phrase.is_prefix else "")
+        of_phrase = [field for field in fields if phrase.fields is None or field in phrase.fields]
+        conditions = [f"{_TOKENS.format(field)} @@ CAST(:{query} AS tsquery)" for field in of_phrase]
+        if len(phrase.tokens) > 1:
+            texts[written] = f" {' '.join(phrase.tokens)}{'' if phrase.is_prefix else ' '}"
+            conditions = [
+                f"({condition} AND strpos(' ' || {field} || ' ', :{written}) > 0)"
+                for condition, field in zip(conditions, of_phrase, strict=True)
+            ]
+        found += conditions
+    return f"({' OR '.join(found)})" if found else "false"
 
 
 def resembling(folded: str) -> FromClause:

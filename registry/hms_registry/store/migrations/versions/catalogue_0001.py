@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Create every table; the search indexes are the dialect's own."""
+    """Create every table; the search indexes are made by 0010, for the tables that it makes."""
     op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
@@ -217,6 +217,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_versions_dataset_id")),
         sa.PrimaryKeyConstraint("dataset_id", "number", name=op.f("pk_versions")),
     )
-    for statement in context.config.attributes["dialect"].search_indexes:
-        op.execute(statement)
     op.execute("INSERT INTO epoch (id, value) VALUES (1, 0)")
