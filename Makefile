@@ -44,9 +44,12 @@ test: install ## every test, in two processes
 test-quick: install ## the tests that take under two seconds each
 	$(BIN)/python -m pytest -m 'not slow'
 
-test-nightly: install ## what takes too long for every day: a crawl of 100,000 tables, one of a million partitions
+test-nightly: install ## what takes too long for every day: 100,000 tables, a million partitions, a million datasets
 	HMS_DTA_TABLES=100000 HMS_DTA_PARTITIONS=1000000 $(BIN)/python -m pytest \
 	  tests/integration/test_many_tables.py tests/integration/test_hive_cost.py
+	HMS_DTA_DATASETS=1000000 HMS_DTA_EDGES=1000000 HMS_DTA_WORLDS=20 $(BIN)/python -m pytest \
+	  tests/integration/test_portal_queries.py tests/e2e/test_ten_people.py
+	HMS_DTA_CHECKS=100000 $(BIN)/python -m pytest tests/integration/test_kept_answers_hammered.py
 
 bench: install ## each figure as a ratio to a limit measured in the same run
 	$(BIN)/python -m bench
@@ -55,7 +58,7 @@ bench-peers: install ## other people's crawlers beside ours, on the same stores,
 	$(BIN)/python -m bench.peers
 
 bench-nightly: install ## the figures that take too long for every day
-	$(BIN)/python -m bench hive-nightly mongo-nightly postgres-nightly
+	$(BIN)/python -m bench hive-nightly mongo-nightly postgres-nightly seeded-nightly
 
 serve: install ## serve the registry in this folder on loopback
 	$(BIN)/hms-dta serve

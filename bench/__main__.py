@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, hive, joins, lists, mongo, portal, postgres, s3, starts
+from bench import crawls, federated, hive, joins, lists, mongo, portal, postgres, s3, seeded, starts, warm
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -23,6 +23,8 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "deciding": lists.deciding,
     "search": lists.searching,
     "portal": portal.page,
+    "warm": warm.warm,
+    "seeded": seeded.servers,
     "recrawl": crawls.recrawl,
     "first-crawl": crawls.first_crawl,
     "memory": crawls.memory,
@@ -41,6 +43,7 @@ NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-nightly": hive.nightly,
     "mongo-nightly": mongo.nightly,
     "postgres-nightly": postgres.nightly,
+    "seeded-nightly": seeded.nightly,
 }
 """Run only when they are named."""
 

@@ -149,7 +149,7 @@ def _plain(value: object) -> object:
 @contextmanager
 def _serving(home: Path) -> Iterator[Callable[[str], Rows]]:
     """Serve a home in a process of its own; what is yielded asks it over one connection."""
-    port = _free_port()
+    port = free_port()
     token = json.loads(output_of(hms_dta("--home", str(home), "token", "create", "--as", WHO, "--json")))["token"]
     log = subprocess.DEVNULL
     server = subprocess.Popen(
@@ -187,7 +187,8 @@ def _connected(port: int) -> HTTPConnection:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

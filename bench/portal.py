@@ -21,7 +21,7 @@ from hms_registry.services.search import search
 
 PAGE = 20
 _WORDS = "wharf tide"
-_DOCUMENT = """query Page($words: String!, $first: Int!) { search(words: $words, first: $first) {
+PAGE_DOCUMENT = """query Page($words: String!, $first: Int!) { search(words: $words, first: $first) {
     totalCount pageInfo { hasNextPage endCursor }
     edges { cursor matched node {
         address sqlName kind title description agency owner tags privacyTier mayRead
@@ -34,7 +34,7 @@ def page(workshop: Workshop) -> Iterator[Figure]:
     """Twenty datasets with their columns, found, decided and told; nothing of the answer is remembered."""
     with long_list(workshop) as registry:
         principal, decisions = registry.principal("shipping-analyst"), registry.decisions()
-        question = Question(query=_DOCUMENT, variables={"words": _WORDS, "first": PAGE})
+        question = Question(query=PAGE_DOCUMENT, variables={"words": _WORDS, "first": PAGE})
         with registry.catalogue.unit() as uow:
             found = search(_WORDS, uow=uow, principal=principal, decisions=decisions, limit=PAGE)
         schema = _in_memory(SearchConnection.of(found, asked=Asked(_WORDS, EVERYTHING), offset=0))
@@ -43,7 +43,7 @@ def page(workshop: Workshop) -> Iterator[Figure]:
             return answer(question, catalogue=registry.catalogue, decisions=decisions, principal=principal).body["data"]
 
         def tell() -> object:
-            return asyncio.run(schema.execute(_DOCUMENT, variable_values=dict(question.variables))).data
+            return asyncio.run(schema.execute(PAGE_DOCUMENT, variable_values=dict(question.variables))).data
 
         pair = interleaved(ask, tell, runs=31, what="the page")
     yield Figure(

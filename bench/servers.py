@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
-from services import hive, mongo, postgres, seaweedfs
+from services import hive, mongo, postgres, redis, seaweedfs
 from services.fixtures import service_folder
 from services.hive import HiveMetastore
 from services.hive_tables import HiveDatabase
 from services.mongo import MongoDatabase, MongoServer
 from services.postgres import Database, PostgresServer
-from services.running import ServiceMissing
+from services.running import Running, ServiceMissing
 from services.seaweedfs import Bucket, SeaweedServer
 
 READER = "reader"
@@ -71,6 +71,13 @@ class Servers:
         """nx-27017, which speaks MongoDB's protocol."""
         folder = self.exits.enter_context(service_folder("bench-mongo"))
         server = mongo.start(folder)
+        self.exits.callback(server.stop)
+        return server
+
+    @cached_property
+    def redis(self) -> Running:
+        """Redis."""
+        server = redis.start(self.exits.enter_context(service_folder("bench-redis")))
         self.exits.callback(server.stop)
         return server
 

@@ -3,7 +3,7 @@
 What a resolver may show is decided below it: it gets a `View` from the catalogue service, or nothing.
 """
 
-from hms_graphql.answering import Answered, Question, answer
+from hms_graphql.answering import Answered, Question, answer, tell
 from hms_graphql.schema import SCHEMA, schema_digest
 
-__all__ = ["SCHEMA", "Answered", "Question", "answer", "schema_digest"]
+__all__ = ["SCHEMA", "Answered", "Question", "answer", "schema_digest", "tell"]

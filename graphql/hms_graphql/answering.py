@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from graphql import GraphQLError
+from strawberry.relay import GlobalIDValueError
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from hms_graphql.asking import Asking
 from hms_graphql.deadline import Deadline
 from hms_graphql.schema import SCHEMA
 from hms_registry.domain.principals import Principal
-from hms_registry.errors import HmsError
-from hms_registry.ports.catalogue import Catalogue
+from hms_registry.errors import HmsError, SettingsInvalid
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.editing import Editor
+from hms_registry.services.feed import Told
+
+_ELSEWHERE: Final = "a subscription is asked at /graphql/stream, and anything else at /graphql"
+_READ_AND_EDIT: Final = (OperationType.QUERY, OperationType.MUTATION)
+_SUBSCRIBE: Final = (OperationType.SUBSCRIPTION,)
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +90,18 @@ def answer(
             introspects=introspects,
             deadline=deadline or Deadline(),
         )
-        result = asyncio.run(_execute(question, asking))
+        return _answered(asyncio.run(_execute(question, asking, _READ_AND_EDIT)), asking)
+
+
+def tell(
+    question: Question, told: Sequence[Told], *, uow: UnitOfWork, decisions: EditDecisions, principal: Principal
+) -> Answered:
+    """Answer a subscription for what was read of the feed, from the snapshot that it was read from. Blocks."""
+    asking = Asking(unit=uow, asker=principal, decisions=decisions, told=told)
+    return _answered(asyncio.run(_execute(question, asking, _SUBSCRIBE)), asking)
+
+
+def _answered(result: ExecutionResult, asking: Asking) -> Answered:
     if asking.deadline.has_ended_it and not asking.has_edited:
         return Answered(body={"errors": [_ours(asking.deadline.passed())]}, is_refused=True, is_personal=True)
     body: dict[str, object] = {} if result.data is None and result.errors else {"data": result.data}
@@ -90,13 +110,17 @@ def answer(
     return Answered(body=body, is_refused="data" not in body, is_personal=asking.is_personal)
 
 
-async def _execute(question: Question, asking: Asking) -> ExecutionResult:
-    result = await SCHEMA.execute(
-        question.query,
-        variable_values=dict(question.variables),
-        context_value=asking,
-        operation_name=question.operation_name,
-    )
+async def _execute(question: Question, asking: Asking, kinds: Iterable[OperationType]) -> ExecutionResult:
+    try:
+        result = await SCHEMA.execute(
+            question.query,
+            variable_values=dict(question.variables),
+            context_value=asking,
+            operation_name=question.operation_name,
+            allowed_operation_types=kinds,
+        )
+    except InvalidOperationTypeError:
+        return ExecutionResult(data=None, errors=[GraphQLError(_ELSEWHERE)])
     assert isinstance(result, ExecutionResult)
     return result
 
@@ -107,6 +131,8 @@ def _told(error: GraphQLError) -> dict[str, object]:
     cause = error.original_error
     if isinstance(cause, HmsError):
         told |= _ours(cause)
+    elif isinstance(cause, GlobalIDValueError):
+        told |= _ours(SettingsInvalid("that is no id", hint="take the id of something that was found"))
     elif cause is None or isinstance(cause, GraphQLError):
         told["extensions"] = {"code": "request-invalid", "hint": "graphql/schema.graphql tells what may be asked"}
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, view_of
 from hms_registry.services.editing import Edited, Editor
+from hms_registry.services.feed import Told
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Asking:
             rights, so one answer may be kept for all of them.
         is_personal: something of the asker was told.
         introspects: the document may ask what the schema is.
+        told: what happened, for a subscription.
         has_edited: something was changed, and whoever did it is told so, whatever happens after it.
     """
 
@@ -43,6 +45,7 @@ class Asking:
     editor: Editor | None = None
     introspects: bool = False
     deadline: Deadline = field(default_factory=Deadline)
+    told: Sequence[Told] = ()
     has_edited: bool = field(default=False, init=False)
     principal: Principal = field(init=False)
     is_personal: bool = field(init=False, default=False)

@@ -26,6 +26,8 @@ MAX_COST: Final = 5_000
 
 PAGES: Final = {"search": 20, "reach": 20}
 """Fields with a page, and how long it is unless *first* says so."""
+LISTS: Final = {"events": 50}
+"""Fields whose list nobody chooses the length of, and how long it is at most."""
 WEIGHTS: Final = (
     dict.fromkeys(("lineage", "reach", "impact", "path", "facets"), 20)
     | dict.fromkeys(("history", "schemaVersion"), 5)
@@ -77,7 +79,7 @@ class _Cost:
     def _times(self, node: FieldNode) -> int:
         usual = PAGES.get(node.name.value)
         if usual is None:
-            return 1
+            return LISTS.get(node.name.value, 1)
         given = next((each.value for each in node.arguments or () if each.name.value == "first"), None)
         if given is None:
             return usual

@@ -15,6 +15,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from hms_graphql.datasets import Dataset, Info
+from hms_graphql.events import Subscription
 from hms_graphql.facets import SearchFilter
 from hms_graphql.limits import CostLimiter
 from hms_graphql.mutations import Mutation
@@ -110,6 +111,7 @@ EXTENSIONS: Final[list[type[SchemaExtension] | Callable[[], SchemaExtension]]] =
 SCHEMA: Final = _Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=EXTENSIONS,
 )

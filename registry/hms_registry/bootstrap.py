@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
+    from hms_registry.services.graphql_settings import GraphqlSettings
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.webhooks import Delivered, Webhook
 
@@ -156,6 +157,13 @@ class Registry:
 
         return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
 
+    @cached_property
+    def graphql_settings(self) -> GraphqlSettings:
+        """How GraphQL is asked, as `settings.yml` says."""
+        from hms_registry.services.graphql_settings import GraphqlSettings, read_graphql_settings
+
+        return read_graphql_settings(self.home) if self.home else GraphqlSettings()
+
     def editor(self, principal: Principal) -> Editor:
         """What somebody's edits of what is said of datasets are made with."""
         from hms_registry.services.editing import Editor
@@ -175,6 +183,13 @@ class Registry:
         from hms_registry.identity import provider_of
 
         return provider_of(self.home, catalogue=self.catalogue, decisions=self.decisions, clock=now)
+
+    def recognize(self, credential: str, *, moment: Moment) -> Principal | None:
+        """Who presents a bearer token, where that is known of *moment* without asking anything; else None."""
+        found = self.tokens.recognize(credential, moment=moment)
+        if found is None and self.identity_provider is not None:
+            return self.identity_provider.recognize(credential, moment=moment)
+        return found
 
     def authenticate(self, credential: str) -> Principal | None:
         """Who presents a bearer token, of the registry's own or of the identity provider; None if it is neither.
@@ -239,13 +254,6 @@ class Registry:
         from hms_registry.services.settings_file import ingest_roles
 
         return ingest_roles(self.home) if self.home else frozenset()
-
-    @cached_property
-    def introspects(self) -> bool:
-        """Whether GraphQL tells what its schema is."""
-        from hms_registry.services.settings_file import tells_schema
-
-        return self.home is not None and tells_schema(self.home)
 
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.

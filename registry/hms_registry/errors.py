@@ -16,6 +16,7 @@
     ├── IssuerUnreachable           the identity provider does not answer with its keys
     ├── AccessDenied                known, and not allowed (HTTP 403)
     ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
+    ├── DocumentNotKept             a GraphQL document of that hash is not kept, or only kept ones are answered
     ├── SourceError
     │   ├── SourceUnreachable
     │   ├── CredentialsRejected
@@ -150,6 +151,10 @@ class AccessDenied(HmsError):
 
 class EditOutdated(HmsError):
     """Somebody else edited it since the editor read it, and nothing was changed."""
+
+
+class DocumentNotKept(HmsError):
+    """A GraphQL document of that hash is not kept, or only kept ones are answered."""
 
 
 class SourceError(HmsError):

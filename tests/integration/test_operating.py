@@ -161,6 +161,31 @@ def test_crawls_are_counted_by_how_they_ended(caller: Caller) -> None:
     assert samples["hms_dta_query_children_running",] == 0
 
 
+def test_an_answer_of_the_cache_is_counted_under_its_route(caller: Caller) -> None:
+    """Whoever answers, a request is one of its route."""
+    hits = ("hms_dta_cache_answers_total", "by=memory")
+    route = ("http_server_request_duration_seconds_count", "http_request_method=POST", "http_response_status_code=200",
+             "http_route=/graphql")  # fmt: skip
+    before = counted(caller)
+
+    for _ in range(3):
+        caller.send("POST", "/graphql", who="analyst", json={"query": "{ sources { name } }"})
+
+    after = counted(caller)
+    assert after[hits] > before[hits]
+    assert after[route] - before.get(route, 0) == 3
+
+
+def test_a_mistake_of_ours_is_told_in_the_one_shape(tmp_path: Path) -> None:
+    """And nothing of it: the log has that."""
+    with Registry.open(make_shop_home(tmp_path)) as registry, calling(registry) as caller:
+        caller.app.state.metrics = None
+        answer = caller.get("/metrics", who="")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "hms-error")
+    assert "NoneType" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("who", "headers", "status"),
     [("", {}, 200), ("analyst", {}, 200), ("", FORWARDED, 401), ("analyst", FORWARDED, 200),

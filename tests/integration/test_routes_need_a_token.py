@@ -21,6 +21,9 @@ from in_process import InProcess
 OPEN = {"/health", "/ready", "/metrics", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 """Also told in docs/callers.md; a route is added to both, or it needs a token."""
 
+ENDLESS = {"/dta/events"}
+"""Streams, which do not end by themselves."""
+
 CLAIMED = """
     X-Forwarded-User X-Forwarded-Email X-Forwarded-Preferred-Username X-Forwarded-Groups X-Remote-User Remote-User
     X-User X-Actor X-DataHub-Actor X-Hms-Actor X-Trino-User X-Trino-Original-User X-Trino-Role X-Presto-User
@@ -132,6 +135,26 @@ def test_who_a_token_is_of_is_not_changed_by_what_headers_claim(registry: Regist
 
     assert plain.json()["data"]["me"]["subject"] == "role:analyst"
     assert {(each.status_code, each.content) for each in claimed} == {(200, plain.content)}
+
+
+def test_headers_change_no_byte_at_any_route(registry: Registry, app: FastAPI) -> None:
+    """With a token, each route and method answers as it does without what claims another."""
+    token, _ = create_token(catalogue=registry.catalogue, subject="analyst", lasts=timedelta(hours=1), now=now())
+    own, client = ("Authorization", f"Bearer {token}"), InProcess(app)
+    asked = [
+        (method, route.path)
+        for route in routes(app)
+        if route.path not in OPEN and route.path not in ENDLESS
+        for method in sorted(route.methods or ())
+    ]
+
+    plain = {each: client.ask(*each, headers=[own]) for each in asked}
+    claimed = {each: client.ask(*each, headers=[own, *CLAIMS.items()]) for each in asked}
+
+    assert {each: (one.status_code, one.content) for each, one in claimed.items()} == {
+        each: (one.status_code, one.content) for each, one in plain.items()
+    }
+    assert any(one.status_code == 200 for one in plain.values())
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -112,6 +115,37 @@ def test_a_revoked_token_is_refused_at_once_by_who_remembered_it(house: House) -
     revoke_token(token_id, catalogue=house.catalogue, now=NOW)
 
     assert [refusal(lambda: each.authenticate(made)) for each in (one, other)] == ["the token was revoked"] * 2  # noqa: B023
+
+
+def test_nobody_is_let_in_after_a_revocation_has_returned(house: House) -> None:
+    """However many ask at that moment, each with the token in memory: a look that begins after it is refused."""
+    made, token_id = house.token()
+    process, revoked, stop = house.process(), Event(), Event()
+
+    def hammer(_number: int) -> list[tuple[bool, bool]]:
+        """Whether it had been revoked when a look began, and whether that look let in."""
+        looks = []
+        while not stop.is_set() or len(looks) < 10:
+            was_revoked = revoked.is_set()
+            try:
+                process.authenticate(made)
+                looks.append((was_revoked, True))
+            except AuthenticationFailed:
+                looks.append((was_revoked, False))
+        return looks
+
+    with ThreadPoolExecutor(8) as pool:
+        hammering = [pool.submit(hammer, number) for number in range(8)]
+        process.authenticate(made)
+        revoke_token(token_id, catalogue=house.catalogue, now=NOW)
+        revoked.set()
+        with suppress(AuthenticationFailed):
+            process.authenticate(made)
+        stop.set()
+        looks = [look for each in hammering for look in each.result()]
+
+    assert (True, True) not in looks
+    assert refusal(lambda: process.authenticate(made)) == "the token was revoked"
 
 
 def test_revoking_one_token_leaves_the_others(house: House) -> None:

@@ -30,9 +30,10 @@ from hms_policies.cases import run_tests
 from hms_registry.cli import app
 from hms_registry.errors import SqlRefused
 from hms_registry.services.cache_settings import CacheSettings, cache_settings
+from hms_registry.services.graphql_settings import read_graphql_settings
 from hms_registry.services.identity_settings import read_oidc
 from hms_registry.services.manifest import parse_manifest
-from hms_registry.services.settings_file import catalogue_url, ingest_roles, tells_schema, tracing_endpoint
+from hms_registry.services.settings_file import catalogue_url, ingest_roles, tracing_endpoint
 from hms_registry.services.sources_file import read_sources
 from hms_registry.services.webhooks import read_webhooks
 from sql_house import House
@@ -134,7 +135,7 @@ def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
     read = {
         "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
-        "cache", "graphql",
+        "cache", "graphql", "kept",
     }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
@@ -184,8 +185,20 @@ def test_who_may_register_and_where_spans_go_are_read(tmp_path: Path) -> None:
     (tmp_path / "settings.yml").write_text("".join(shown), encoding="utf-8")
 
     assert ingest_roles(tmp_path) == {"steward"}
-    assert tells_schema(tmp_path)
+    assert read_graphql_settings(tmp_path).introspection
     assert tracing_endpoint(tmp_path) == "http://127.0.0.1:4318/v1/traces"
+
+
+def test_kept_documents_are_read_where_the_page_says(tmp_path: Path) -> None:
+    """From the folder that it names."""
+    (block,) = every("yaml", "kept")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+    (tmp_path / "portal" / "queries").mkdir(parents=True)
+    (tmp_path / "portal" / "queries" / "me.graphql").write_text("{ me { subject } }")
+
+    settings = read_graphql_settings(tmp_path)
+
+    assert (list(settings.documents.values()), settings.is_only_documents) == (["{ me { subject } }"], True)
 
 
 def test_the_cache_that_is_shown_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,22 @@ def test_a_server_on_every_address_needs_a_name(home: Path) -> None:
 
     assert done.code == 2
     assert done.err.splitlines()[0] == "error: a server on every address has no name that callers may use"
+
+
+def test_a_missing_library_is_told_with_what_installs_it(tmp_path: Path) -> None:
+    """Who names no identity provider needs none."""
+    (tmp_path / "sources.yml").write_text("sources: {}\n")
+    (tmp_path / "settings.yml").write_text(f"identity: {{oidc: {{{WHOLE}}}}}\n")
+    program = "import sys; sys.modules['joserfc'] = None; from hms_registry.cli import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--home", str(tmp_path), "serve"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: OpenID Connect is not installed: joserfc is missing\n  hint: pip install 'hms-dta[oidc]'\n",
+    )

@@ -53,7 +53,7 @@ class Admission:
         if credential is None:
             return None
         moment = await self.now()
-        principal = self._registry.tokens.recognize(credential, moment=moment)
+        principal = self._registry.recognize(credential, moment=moment)
         if principal is None or not self._registry.is_deciding(moment):
             principal = await to_thread.run_sync(self._authenticate, credential, limiter=self._limiter)
         if principal is None or not self._registry.is_deciding(moment):

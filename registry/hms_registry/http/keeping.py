@@ -19,8 +19,9 @@ from anyio import CapacityLimiter, to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hms_registry import __version__
-from hms_registry.errors import HmsError
+from hms_registry.errors import AuthenticationFailed, HmsError
 from hms_registry.http.admitting import Admission, Admitted
+from hms_registry.http.callers import REFUSED
 from hms_registry.http.offers import SCOPE_KEY, Offer
 from hms_registry.http.questions import HttpQuestion, read_question
 from hms_registry.ports.cache import KeptAnswer
@@ -81,6 +82,8 @@ class Keeping:
             return
         try:
             who = await self._admission.admit(scope["headers"])
+        except AuthenticationFailed as error:
+            scope[REFUSED], who = error, None
         except HmsError:  # the route meets it too, and tells it
             who = None
         if who is None:
@@ -279,8 +282,9 @@ def _replayed(messages: list[Message], receive: Receive) -> Receive:
 
 
 def _release(registry: Registry) -> str:
-    """What answers: another release, or another schema, may answer the same question otherwise, and who serves
-    developers tells more."""
+    """What answers: another release, or another schema, may answer the same question otherwise, who serves developers
+    tells more, and who answers kept documents only refuses the others."""
     from hms_graphql import schema_digest
 
-    return f"{__version__} {schema_digest()} {registry.introspects}"
+    settings = registry.graphql_settings
+    return f"{__version__} {schema_digest()} {settings.introspection} {settings.is_only_documents}"

@@ -23,6 +23,7 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.NotFound, 404),
     (errors.VersionNotReadable, 404),
     (errors.EditOutdated, 409),
+    (errors.DocumentNotKept, 400),
     (errors.QueryLimitExceeded, 422),
     (errors.QueryError, 400),
     (errors.SettingsInvalid, 400),
@@ -54,7 +55,7 @@ class Failed(BaseModel):
 
 
 RESPONSES: Final[dict[int | str, dict[str, object]]] = {
-    code: {"model": Failed} for code in (400, 401, 403, 404, 422, 502, 503)
+    code: {"model": Failed} for code in (400, 401, 403, 404, 413, 422, 500, 502, 503)
 }
 
 
@@ -63,6 +64,7 @@ def tell_problems(app: FastAPI) -> None:
     app.add_exception_handler(HmsError, _failed)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _broken)
 
 
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
@@ -102,3 +104,9 @@ async def _no_route(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     told = {"error": {"code": "request-invalid", "message": error.detail, "hint": "see /docs for what there is"}}
     return JSONResponse(told, status_code=error.status_code, headers=error.headers)
+
+
+async def _broken(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer for a mistake of ours; the server writes it to its log."""
+    told = {"error": {"code": "hms-error", "message": "the registry failed", "hint": "the log of the server tells why"}}
+    return JSONResponse(told, status_code=500)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final, NoReturn
 
 from joserfc import jwt
@@ -20,6 +21,9 @@ from hms_registry.domain.principals import ClaimedIdentity
 from hms_registry.oidc.keys import MAX_KID, SigningKeys
 from hms_registry.services.identity_settings import Claims, OidcSettings
 from hms_registry.services.remembered import LEEWAY
+
+MAX_LASTS: Final = timedelta(days=366)
+"""As long as a token of the registry's own; one that never ends is nobody's to take back."""
 
 _MAX_HEADER: Final = 8 << 10
 _MAX_TEXT: Final = 256
@@ -118,6 +122,9 @@ def _check(claims: dict[str, object], *, settings: OidcSettings, now: int) -> No
         raise Refused("it has expired") from None
     except (InvalidClaimError, MissingClaimError) as error:
         raise Refused(f"of issuer, audience and times, {error.claim} is missing or wrong") from None
+    ends_at = claims["exp"]
+    if not isinstance(ends_at, int | float) or ends_at > now + MAX_LASTS.total_seconds():
+        raise Refused("it lasts for more than a year")
     if "cnf" in claims:
         raise Refused("it is good only for who proves to hold a key, which is not asked here")
 

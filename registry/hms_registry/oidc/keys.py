@@ -79,6 +79,10 @@ class SigningKeys:
         self._freshen(waits=self._age() > KEPT_S)
         return self._kept.generation if self._age() <= KEPT_S else 0
 
+    def fresh_generation(self) -> int:
+        """Say which keys count now, without asking anybody; 0 = that has to be asked."""
+        return self._kept.generation if self._age() <= FRESH_S else 0
+
     def find(self, kid: str) -> SigningKey | None:
         """Return the key of that name; None if the provider has none, or has not answered for too long."""
         if kid not in self._kept.keys or self._age() > FRESH_S:

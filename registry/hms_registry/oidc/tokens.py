@@ -17,7 +17,7 @@ from hms_registry.domain.principals import ClaimedIdentity, Principal
 from hms_registry.errors import AuthenticationFailed
 from hms_registry.oidc.judging import Refused, identity_in, judge
 from hms_registry.oidc.keys import SigningKeys
-from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.catalogue import Catalogue, Moment
 from hms_registry.services.identity_settings import OidcSettings
 from hms_registry.services.remembered import Holder, Remembered, digest_of
 
@@ -50,6 +50,15 @@ class OidcTokens:
         """
         self.keys.start()
 
+    def recognize(self, credential: str, *, moment: Moment) -> Principal | None:
+        """Return who presents the token, where that is known of *moment* without asking anything; where it is not, or
+        they are nobody, None, and `authenticate` says."""
+        generation = self.keys.fresh_generation()
+        if not generation or len(credential) > MAX_LENGTH:
+            return None
+        holder = self._remembered.at(f"{moment.mark} {generation}").get(digest_of(credential))
+        return None if holder is None or holder.has_ended(self.clock().timestamp()) else holder.principal
+
     def authenticate(self, credential: str) -> Principal | None:
         """Return who presents the token; None if it is no JWT by its look.
 
@@ -78,7 +87,7 @@ class OidcTokens:
             said = judge(credential, settings=self.settings, keys=self.keys, now=int(now))
             ends_at = said["exp"]
             assert isinstance(ends_at, int | float)
-            holder = Holder(self.principal_of(identity_in(said, self.settings.claims)), min(ends_at, 1e11))
+            holder = Holder(self.principal_of(identity_in(said, self.settings.claims)), ends_at)
             holders.keep(digest, holder)
         if holder.has_ended(now):
             raise Refused("it has expired")

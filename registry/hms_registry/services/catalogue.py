@@ -99,7 +99,7 @@ def get_view(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Dec
 def may_know_source(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> bool:
     """Say whether the person may find anything of a source."""
     visible = decisions.visibility(principal)
-    return next(uow.datasets.iter(source=name, visible=visible), None) is not None
+    return next(uow.datasets.iter(source=name, visible=visible, limit=1), None) is not None
 
 
 def visible_sources(*, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> list[SourceStatus]:

@@ -6,14 +6,12 @@
       password_file: /run/secrets/catalogue                          # in place of the reference
     ingest:
       roles: [steward]                                               # may register over HTTP; by default nobody may
-    graphql:
-      introspection: true                                            # tells its schema, for development
     tracing:
       endpoint: http://127.0.0.1:4318/v1/traces                      # spans of requests go there; by default nowhere
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
 `webhooks` is told in `services.webhooks`, under `identity` in `services.identity_settings`, under `cache` in
-`services.cache_settings`.
+`services.cache_settings`, under `graphql` in `services.graphql_settings`.
 """
 
 from __future__ import annotations
@@ -91,20 +89,6 @@ def ingest_roles(home: Path) -> frozenset[str]:
         return frozenset()
     fields.only(("roles",))
     return frozenset(fields.texts("roles", hint="write role names, e.g. roles: [steward]") or ())
-
-
-def tells_schema(home: Path) -> bool:
-    """Say whether GraphQL answers introspection; without a word on it, it does not.
-
-    Raises:
-        SettingsInvalid
-    """
-    top = read_settings(home)
-    fields = None if top is None else top.fields("graphql", hint="e.g. graphql: {introspection: true}")
-    if fields is None:
-        return False
-    fields.only(("introspection",))
-    return fields.flag("introspection")
 
 
 def tracing_endpoint(home: Path) -> str | None:

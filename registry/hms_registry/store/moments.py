@@ -7,7 +7,7 @@ on SQLite, and making a unit for it would take twenty times that.
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import PoolProxiedConnection
 
@@ -68,12 +68,8 @@ class Moments:
     def _asked(self) -> tuple[str, int, int | None, str] | None:
         if self._kept is None:
             self._kept = self._opened.engine.raw_connection()
-        cursor = self._kept.cursor()
-        try:
-            cursor.execute(_MOMENT)
-            row: tuple[str, int, int | None, str] | None = cursor.fetchone()
-        finally:
-            cursor.close()
+        driver: Any = self._kept.driver_connection  # sqlite3 and psycopg have this in common
+        row: tuple[str, int, int | None, str] | None = driver.execute(_MOMENT).fetchone()
         return row
 
     def _drop(self) -> None:

@@ -71,15 +71,19 @@ def _pieces(kept: Kept) -> Iterator[bytes | memoryview]:
     layout, at, checksum = [], 0, 0
     for name, array in arrays.items():
         layout.append([name, array.dtype.str, len(array), at])
-        checksum = zlib.crc32(array.view(np.uint8).data, checksum)
+        checksum = zlib.crc32(_padding(array.nbytes), zlib.crc32(array.view(np.uint8).data, checksum))
         at += _padded(array.nbytes)
     told = {"epoch": kept.epoch, "mark": kept.mark, "arrays": layout, "bytes": at, "checksum": checksum}
     text = json.dumps(told).encode()
-    head = _HEAD.pack(_MAGIC, _VERSION, len(text), zlib.crc32(text)) + text
-    yield head.ljust(_padded(len(head)), b"\0")
+    text = text.ljust(_padded(_HEAD.size + len(text)) - _HEAD.size)
+    yield _HEAD.pack(_MAGIC, _VERSION, len(text), zlib.crc32(text)) + text
     for array in arrays.values():
         yield array.view(np.uint8).data
-        yield b"\0" * (_padded(array.nbytes) - array.nbytes)
+        yield _padding(array.nbytes)
+
+
+def _padding(length: int) -> bytes:
+    return b"\0" * (_padded(length) - length)
 
 
 def _padded(length: int) -> int:
@@ -103,8 +107,8 @@ def _mapped(file: BinaryIO) -> Kept | None:
     if zlib.crc32(text) != checksum:
         return None
     told = json.loads(text)
-    first = _padded(_HEAD.size + length)
-    if os.fstat(file.fileno()).st_size != first + told["bytes"] or _checksum(file, told, first) != told["checksum"]:
+    first = _HEAD.size + length
+    if os.fstat(file.fileno()).st_size != first + told["bytes"] or _checksum(file) != told["checksum"]:
         return None
     mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -114,16 +118,9 @@ def _mapped(file: BinaryIO) -> Kept | None:
     return Kept(arrays=Arrays.of_flat(arrays), epoch=told["epoch"], mark=told["mark"])
 
 
-def _checksum(file: BinaryIO, told: dict[str, list[tuple[str, str, int, int]]], first: int) -> int:
-    """Read the arrays once, past the mapping: what was only looked at shall not count as this process's memory."""
+def _checksum(file: BinaryIO) -> int:
+    """Read the rest once, past the mapping: what was only looked at shall not count as this process's memory."""
     checksum = 0
-    for _, dtype, count, at in told["arrays"]:
-        file.seek(first + at)
-        left = count * np.dtype(dtype).itemsize
-        while left:
-            chunk = file.read(min(left, _CHUNK))
-            if not chunk:
-                return -1
-            checksum = zlib.crc32(chunk, checksum)
-            left -= len(chunk)
+    while chunk := file.read(_CHUNK):
+        checksum = zlib.crc32(chunk, checksum)
     return checksum

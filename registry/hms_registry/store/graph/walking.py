@@ -51,11 +51,13 @@ def levels(graph: Snapshot, start: int, *, way: Way, bits: int, depth: int | Non
     met: list[Ints] = []
     few: list[int] = []  # short levels, gathered: an array for each would be most of the work of a chain
     counts: list[int] = []
-    while level and (depth is None or len(counts) < depth) and not (until >= 0 and seen[until]):
+    left = 1
+    while left and (depth is None or len(counts) < depth) and not (until >= 0 and seen[until]):
         mark = len(counts) + 2
         short = walk.short(level) if len(level) <= _SHORT else None
         level = walk.wide(level, mark) if short is None else walk.step(short, mark)
-        counts.append(len(level))
+        left = len(level)
+        counts.append(left)
         if isinstance(level, list):
             few += level
         else:
