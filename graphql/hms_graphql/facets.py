@@ -20,6 +20,9 @@ class SearchFilter:
     privacy_tiers: list[PrivacyTier] | None = None
     storage_tiers: list[StorageTier] | None = None
     tags: list[str] | None = None
+    columns: list[str] | None = strawberry.field(default=None, description="Names of columns, in any case.")
+    column_types: list[str] | None = strawberry.field(default=None, description="Without parameters, e.g. `decimal`.")
+    units: list[str] | None = strawberry.field(default=None, description="UCUM codes.")
 
     def facts(self) -> search.Filter:
         """Return it in the registry's own words."""
@@ -30,6 +33,9 @@ class SearchFilter:
             privacy_tiers=frozenset(self.privacy_tiers or ()),
             storage_tiers=frozenset(self.storage_tiers or ()),
             tags=frozenset(self.tags or ()),
+            columns=frozenset(self.columns or ()),
+            column_types=frozenset(self.column_types or ()),
+            units=frozenset(self.units or ()),
         )
 
 

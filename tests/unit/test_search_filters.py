@@ -13,7 +13,7 @@ from hms_registry.domain.search import EVERYTHING, FACET_VALUES, FacetName, Filt
 from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.services.search import filter_of
-from store_samples import LAKE, described, everything, put, register
+from store_samples import LAKE, column, described, everything, put, register
 
 PORT = replace(LAKE, name="port", agency="PA", owner="harbour office", tags=frozenset({"ships"}))
 CARE = replace(LAKE, name="care", agency="HHS", privacy_tier=PrivacyTier.PUBLIC, tags=frozenset({"flu", "ships"}))
@@ -65,6 +65,63 @@ def test_a_filter_narrows_a_search_and_stands_alone(filled: Catalogue, narrowed:
     assert find(filled, "calls", narrowed)[1] == expected
     assert find(filled, "", narrowed)[1] == expected
     assert find(filled, "calls nowhere", narrowed)[1] == []
+
+
+def held(catalogue: Catalogue) -> Catalogue:
+    """Three datasets whose columns differ."""
+    speed = replace(column("draft", "double"), unit="m/s")
+    register(
+        catalogue,
+        described("calls", column("Draft m", "decimal(10, 2)"), "vessel"),
+        described("berths", speed, column("at", "timestamp(3) with time zone")),
+        described("tolls", column("mean_draft_m", "array(decimal(3, 1))")),
+    )
+    return catalogue
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "expected"),
+    [
+        (Filter(columns=frozenset({"draft"})), ["berths"]),
+        (Filter(columns=frozenset({"DRAFT_M"})), ["calls"]),
+        (Filter(columns=frozenset({"draft", "mean draft m", "%"})), ["berths", "tolls"]),
+        (Filter(columns=frozenset({"%", ""})), []),
+        (Filter(column_types=frozenset({"decimal"})), ["calls"]),
+        (Filter(column_types=frozenset({"Timestamp  with time zone", "array"})), ["berths", "tolls"]),
+        (Filter(column_types=frozenset({"timestamp", "deci"})), []),
+        (Filter(units=frozenset({"m/s"})), ["berths"]),
+        (Filter(units=frozenset({"M/S", "m", "s"})), []),
+        (Filter(columns=frozenset({"draft"}), column_types=frozenset({"decimal"})), []),
+        (Filter(sources=frozenset({"lake"}), column_types=frozenset({"double"})), ["berths"]),
+        (Filter(sources=frozenset({"port"}), column_types=frozenset({"double"})), []),
+    ],
+)
+def test_a_filter_asks_for_columns_by_their_whole_name_type_and_unit(
+    catalogue: Catalogue, narrowed: Filter, expected: list[str]
+) -> None:
+    """Also with words, and with the exact name of what has no such column."""
+    held(catalogue)
+
+    assert find(catalogue, "", narrowed)[1] == expected
+    assert find(catalogue, "lake", narrowed)[1] == expected
+    assert find(catalogue, "calls", narrowed)[1] == [each for each in expected if each == "calls"]
+
+
+def test_a_column_that_is_denied_passes_no_filter(catalogue: Catalogue) -> None:
+    """Neither by name nor type nor unit; what else the dataset has is asked for as before."""
+    secret = replace(column("patient", "uuid", tags=["phi"]), unit="kg")
+    register(catalogue, described("visits", secret, "week"))
+    seen = everything(catalogue)
+    with catalogue.unit() as uow:
+        hidden = {each for each, (_, labels) in uow.bundles.classes().columns.items() if labels.tags}
+    visible = replace(seen, column_classes=seen.column_classes - hidden)
+
+    filters = [{"columns": "patient"}, {"column_types": "uuid"}, {"units": "kg"}]
+    for narrowed in (Filter(**{name: frozenset({value})}) for each in filters for name, value in each.items()):
+        assert find(catalogue, "", narrowed)[1] == ["visits"]
+        assert find(catalogue, "", narrowed, visible=visible)[1] == []
+        assert find(catalogue, "visits", narrowed, visible=visible)[1] == []
+    assert find(catalogue, "", Filter(columns=frozenset({"week"})), visible=visible)[1] == ["visits"]
 
 
 def test_neither_words_nor_a_filter_find_nothing(filled: Catalogue) -> None:

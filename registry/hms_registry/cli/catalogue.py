@@ -36,6 +36,9 @@ def search(
     tier: Annotated[list[str] | None, typer.Option(help="Only of this privacy tier; any of several.")] = None,
     storage: Annotated[list[str] | None, typer.Option(help="Only of this storage tier; any of several.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; any of several.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Only with a column of this name; any of several.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--type", help="Only with a column of this type.")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Only with a column of this unit (UCUM).")] = None,
     facets: Annotated[bool, typer.Option("--facets", help="Count it by source, owner, tag and so on.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     offset: Annotated[int, typer.Option(min=0)] = 0,
@@ -53,6 +56,9 @@ def search(
         privacy_tiers=tier or (),
         storage_tiers=storage or (),
         tags=tag or (),
+        columns=column or (),
+        column_types=kind or (),
+        units=unit or (),
     )
     with home_of(context).registry() as registry:
         asker = principal(registry, who)

@@ -27,7 +27,13 @@ class FacetName(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a search is narrowed to: each field that is not empty must hold, by any one of its values."""
+    """What a search is narrowed to: each field that is not empty must hold, by any one of its values.
+
+    Attributes:
+        columns: of one of these names, or paths as printed, regardless of case and accents.
+        column_types: types of Trino without their parameters, e.g. `decimal`, `timestamp with time zone`.
+        units: UCUM codes.
+    """
 
     sources: frozenset[str] = frozenset()
     agencies: frozenset[str] = frozenset()
@@ -35,9 +41,12 @@ class Filter:
     privacy_tiers: frozenset[PrivacyTier] = frozenset()
     storage_tiers: frozenset[StorageTier] = frozenset()
     tags: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
+    column_types: frozenset[str] = frozenset()
+    units: frozenset[str] = frozenset()
 
     def admits(self, labels: DatasetLabels) -> bool:
-        """Say whether datasets of these labels pass; values compare byte by byte."""
+        """Say whether datasets of these labels pass, whatever their columns are; values compare byte by byte."""
         return (
             (not self.sources or labels.source in self.sources)
             and (not self.agencies or labels.agency in self.agencies)

@@ -75,6 +75,9 @@ def filter_of(
     privacy_tiers: Iterable[str] = (),
     storage_tiers: Iterable[str] = (),
     tags: Iterable[str] = (),
+    columns: Iterable[str] = (),
+    column_types: Iterable[str] = (),
+    units: Iterable[str] = (),
 ) -> Filter:
     """Make a filter of what somebody wrote.
 
@@ -88,6 +91,9 @@ def filter_of(
         privacy_tiers=frozenset(map(PrivacyTier.parse, privacy_tiers)),
         storage_tiers=frozenset(map(_storage_tier, storage_tiers)),
         tags=frozenset(tags),
+        columns=frozenset(columns),
+        column_types=frozenset(column_types),
+        units=frozenset(units),
     )
 
 

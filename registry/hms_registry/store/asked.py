@@ -46,11 +46,16 @@ class _Looked:
 
 @dataclass(frozen=True)
 class Asked:
-    """Words, as somebody who may see some classes asks them."""
+    """Words, as somebody who may see some classes asks them.
+
+    Attributes:
+        columns: clauses that the columns must hold.
+    """
 
     words: Words
     visible: Visibility
     session: Session
+    columns: tuple[tuple[Phrase, ...], ...] = ()
 
     @property
     def total(self) -> int:
@@ -69,7 +74,8 @@ class Asked:
             parts = self._parts(keys)
             keys.sort(key=lambda key: (max((min(found, default=_NOWHERE) for found in parts[key]), default=0), key))
         else:
-            keys = self._keys(looked.phrases, limit=most, only_names=True) if looked.phrases else []
+            by_name = bool(looked.phrases) and not self.columns
+            keys = self._keys(looked.phrases, limit=most, only_names=True) if by_name else []
             if len(keys) < most:
                 keys += self._keys(looked.phrases, limit=most + len(keys))
         return list(dict.fromkeys([*self._exact, *keys]))[:most]
@@ -131,7 +137,7 @@ class Asked:
 
     def _documents(self, phrases: Sequence[Phrase], *, only_names: bool = False) -> FromClause:
         """Return (key) of what holds all phrases where it may be seen: of each way to see documents apart."""
-        clauses = tuple((phrase,) for phrase in phrases)
+        clauses = (*((phrase,) for phrase in phrases), *self.columns)
         seen = self._seen or {frozenset(): frozenset()}
         if only_names:
             seen = {frozenset(): frozenset().union(*seen.values())}
@@ -159,7 +165,12 @@ class Asked:
         rows = self.session.read(
             select(_documents.c.key).where(_documents.c.dataset_number.in_(named)).order_by(_documents.c.key)
         )
-        return [key for key in rows.scalars() if reach_of(key) in may_see]
+        named_so = [key for key in rows.scalars() if reach_of(key) in may_see]
+        if not (named_so and self.columns):
+            return named_so
+        keys = self._documents(())
+        among = self.session.dialect.among(keys.c.key, named_so)
+        return list(self.session.read(select(keys.c.key).where(among).order_by(keys.c.key)).scalars())
 
     def _parts(self, keys: Collection[int]) -> dict[int, list[set[Part]]]:
         """Return for each key and word the parts in which it was found, of those that may be seen."""

@@ -12,7 +12,14 @@ from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.search import EVERYTHING, FACET_VALUES, Facet, FacetName, FacetValue, Filter
 from hms_registry.store.classes import load_labels
+from hms_registry.store.documents import SLOTS, exact_column
+from hms_registry.store.match import Phrase
 from hms_registry.store.session import Session
+from hms_registry.store.tokens import SEPARATOR, TYPE, UNIT, keyword, tokens
+
+MAX_VALUES: Final = 100
+MAX_ASKED: Final = 2_000
+"""Values of one field, and characters of a value, that are looked at."""
 
 _VALUES: Final[Mapping[FacetName, Callable[[DatasetLabels], Iterable[str]]]] = {
     FacetName.SOURCE: lambda labels: (labels.source,),
@@ -31,6 +38,19 @@ def narrow(session: Session, visible: Visibility, narrowed: Filter) -> Visibilit
     labels = load_labels(session, visible.dataset_classes, ()).datasets
     passed = frozenset(each for each in visible.dataset_classes if each in labels and narrowed.admits(labels[each]))
     return replace(visible, dataset_classes=passed)
+
+
+def column_clauses(narrowed: Filter) -> tuple[tuple[Phrase, ...], ...]:
+    """Return what a filter asks of columns, as clauses on the slots that somebody may see."""
+    asked: list[list[tuple[str, ...]]] = []
+    if narrowed.columns:
+        paths = [tuple(tokens(each[:MAX_ASKED])) for each in sorted(narrowed.columns)]
+        asked.append([exact_column(path) for path in paths if path])
+    if narrowed.column_types:
+        asked.append([(keyword(TYPE, " ".join(each.lower().split())),) for each in sorted(narrowed.column_types)])
+    if narrowed.units:
+        asked.append([(keyword(UNIT, each),) for each in sorted(narrowed.units)])
+    return tuple(tuple(Phrase(each, fields=SLOTS) for each in one[:MAX_VALUES] or [(SEPARATOR * 2,)]) for one in asked)
 
 
 def count_facets(session: Session, counts: Mapping[int, int], names: Collection[FacetName]) -> tuple[Facet, ...]:

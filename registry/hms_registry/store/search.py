@@ -18,7 +18,7 @@ from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
 from hms_registry.errors import SettingsInvalid
 from hms_registry.store import tables
 from hms_registry.store.asked import Asked
-from hms_registry.store.facets import narrow
+from hms_registry.store.facets import column_clauses, narrow
 from hms_registry.store.indexing import fold
 from hms_registry.store.rebuilding import rebuild_index
 from hms_registry.store.session import Session
@@ -50,7 +50,7 @@ class SqlSearch:
         words = Words.of(text)
         if not words.folded and narrowed == EVERYTHING:
             return Page(hits=(), total=0)
-        asked = Asked(words, narrow(self._session, visible, narrowed), self._session)
+        asked = Asked(words, narrow(self._session, visible, narrowed), self._session, column_clauses(narrowed))
         ranked = asked.ranked(offset + limit) if limit else []
         return Page(
             hits=tuple(asked.hits(ranked[offset:])),

@@ -41,7 +41,7 @@ def documents(match: Match) -> FromClause:
         wanted.append(f"key & {MOST} = ANY (:reaches)")
         bound.append(bindparam("reaches", sorted(match.reaches), type_=ARRAY(BigInteger), unique=True))
     statement = text(f"SELECT key FROM search_documents WHERE {' AND '.join(wanted)}")  # noqa: S608
-    return statement.bindparams(*bound).columns(key=Integer).subquery()
+    return statement.bindparams(*bound).columns(key=BigInteger).subquery()
 
 
 def _clause(clause: Sequence[Phrase], fields: Collection[str], texts: dict[str, str]) -> str:
