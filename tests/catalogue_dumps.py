@@ -27,7 +27,10 @@ from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
-from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, EdgeSet
+from hms_registry.ports.bundles import Bundle
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.edges import EdgeSet
+from hms_registry.ports.records import AuditEntry
 from hms_registry.ports.tokens import IssuedToken
 from hms_registry.store import open_catalogue
 from hms_registry.store.revisions import REVISIONS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from governed import STEWARD, crawl_sources, publish_policies
 from hms_registry.bootstrap import Registry
-from hms_registry.home import make_home
 from hms_registry.domain.names import always_quoted
+from hms_registry.home import make_home
 from rest_client import Caller, calling
 
 ODD = [

@@ -12,7 +12,7 @@ from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, Datase
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.principals import Principal
-from hms_registry.ports.catalogue import Bundle, Classes
+from hms_registry.ports.bundles import Bundle, Classes
 
 ANA = Principal(subject="ana", roles=frozenset({"analyst"}), agency="dot", clearance=PrivacyTier.PII_SAFE)
 

@@ -11,7 +11,9 @@ from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.names import Address
 from hms_registry.domain.sources import Source
-from hms_registry.ports.catalogue import Bundle, Catalogue, Registered
+from hms_registry.ports.bundles import Bundle
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.registering import Registered
 
 LAKE = Source(name="lake", kind="files", url="file:lake", agency="DOT", owner="bts", registry_id="local")
 

@@ -16,7 +16,9 @@ from hms_registry.domain.datasets import (
     ForeignKey,
 )
 from hms_registry.ports.adapter import Adapter, SuppliesLineage
-from hms_registry.ports.catalogue import Catalogue, EdgeSet, Known, Registered, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
+from hms_registry.ports.edges import EdgeSet
+from hms_registry.ports.registering import Known, Registered
 from hms_registry.services.lineage.references import reference_edges
 
 BATCH = 500

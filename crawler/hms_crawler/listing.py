@@ -11,7 +11,7 @@ from hms_registry.domain.crawls import Balance, ContainerListed, Discovery, Fail
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, Stamp
 from hms_registry.domain.names import MAX_BYTES, Address, is_held, quote_identifier
 from hms_registry.ports.adapter import Adapter, ListsChanges, Scope, TellsIdentity
-from hms_registry.ports.catalogue import Known
+from hms_registry.ports.registering import Known
 
 _SHOWN = 200
 

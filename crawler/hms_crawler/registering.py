@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from hms_registry.domain.datasets import DescribedDataset
-from hms_registry.ports.catalogue import Registered
+from hms_registry.ports.registering import Registered
 
 Register = Callable[[Sequence[DescribedDataset]], list[Registered]]
 

@@ -29,7 +29,8 @@ from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, De
 from hms_registry.domain.sources import Source
 from hms_registry.errors import CrawlStopped, CredentialsRejected, HmsError, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Remembers, Scope
-from hms_registry.ports.catalogue import Catalogue, Registered
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.registering import Registered
 
 BATCH = 500
 

@@ -13,7 +13,9 @@ from hms_registry.domain.datasets import Dataset, DatasetRef, DatasetState
 from hms_registry.domain.names import Address
 from hms_registry.errors import CredentialsRejected, SourceError, SourceUnreachable
 from hms_registry.ports.adapter import SuppliesLineage, ViewDefinition, ViewOrigins
-from hms_registry.ports.catalogue import Catalogue, EdgeSet, Known, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
+from hms_registry.ports.edges import EdgeSet
+from hms_registry.ports.registering import Known
 from hms_registry.services.lineage.edges import Lookup, edges_of, lookup_by_address
 from hms_registry.services.lineage.stated import edges_of_origins
 

@@ -16,8 +16,9 @@ from hms_registry.domain.decisions import Decision
 from hms_registry.domain.names import TrinoName
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AccessDenied, CatalogueError, CatalogueUnavailable, HmsError, NotFound, QueryFailed
-from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.ports.catalogue import Catalogue
 from hms_registry.ports.policy import Decisions
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services.catalogue import absent
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hms_policies.statements import read_statements
 from hms_policies.tokens import Kind, scan
 from hms_policies.yaml_text import read_yaml
 from hms_registry.errors import PolicyInvalid
-from hms_registry.ports.catalogue import Bundle
+from hms_registry.ports.bundles import Bundle
 
 MAX_FILES: Final = 500
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024

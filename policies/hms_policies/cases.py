@@ -18,7 +18,7 @@ from hms_registry.domain.decisions import Decision, Edit, Mask
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address
 from hms_registry.errors import AuthenticationFailed, PolicyInvalid, SettingsInvalid
-from hms_registry.ports.catalogue import Bundle, Classes
+from hms_registry.ports.bundles import Bundle, Classes
 
 
 def _expectation(value: object) -> object:

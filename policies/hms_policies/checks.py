@@ -18,7 +18,7 @@ from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.names import assign_lower
 from hms_registry.errors import PolicyInvalid
-from hms_registry.ports.catalogue import Bundle
+from hms_registry.ports.bundles import Bundle
 
 _Spoken = tuple[tuple[Statement, str], ...]
 

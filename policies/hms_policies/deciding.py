@@ -19,7 +19,7 @@ from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Edit, Explanation, Mask, Visibility
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.principals import Principal
-from hms_registry.ports.catalogue import Bundle, Classes
+from hms_registry.ports.bundles import Bundle, Classes
 
 MASKS: Final = {str(mask): mask for mask in (Mask.NULL, Mask.REDACT, Mask.YEAR_OF_DATE, Mask.PARTIAL)}
 """The masks that a policy may name."""

@@ -14,7 +14,7 @@ from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Decision, Edit, Mask
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.principals import Principal
-from hms_registry.ports.catalogue import Bundle, Classes
+from hms_registry.ports.bundles import Bundle, Classes
 
 _NOTHING = Decision()
 # A policy may open something to one way of signing in only. Where it does not say, the second costs a look-up.

@@ -22,7 +22,7 @@ from hms_policies.yaml_text import Mapping, read_yaml
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.principals import ClaimedIdentity, Principal
 from hms_registry.errors import AuthenticationFailed, PolicyInvalid, SettingsInvalid
-from hms_registry.ports.catalogue import Bundle
+from hms_registry.ports.bundles import Bundle
 
 FILE = "roles.yml"
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
     from hms_registry.oidc.tokens import OidcTokens
-    from hms_registry.ports.catalogue import AuditEntry, Catalogue, Classes, Moment
+    from hms_registry.ports.bundles import Classes
+    from hms_registry.ports.catalogue import Catalogue, Moment
+    from hms_registry.ports.records import AuditEntry
     from hms_registry.services.adapters import AdapterFactory
     from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
@@ -323,7 +325,7 @@ def _line(
     epoch: int,
 ) -> AuditEntry:
     """Say who did what, now."""
-    from hms_registry.ports.catalogue import AuditEntry
+    from hms_registry.ports.records import AuditEntry
 
     return AuditEntry(
         at=now(),

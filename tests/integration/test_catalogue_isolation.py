@@ -19,7 +19,8 @@ import pytest
 from catalogues import Catalogues, truncate
 from hms_registry.domain.crawls import Balance, Crawl, CrawlState
 from hms_registry.errors import CrawlInProgress
-from hms_registry.ports.catalogue import Catalogue, Event
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import Event
 from hms_registry.store import open_catalogue
 from services.postgres import Database, PostgresServer
 from serving import eventually

@@ -14,8 +14,8 @@ from command import hms
 from governed import publish_policies
 from hms_registry.app import make_app
 from hms_registry.bootstrap import Registry
-from hms_registry.home import make_home
 from hms_registry.errors import SettingsInvalid
+from hms_registry.home import make_home
 from hms_registry.services.graphql_settings import read_graphql_settings
 from in_process import InProcess
 

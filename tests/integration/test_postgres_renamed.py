@@ -8,7 +8,7 @@ import pytest
 
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
-from hms_registry.ports.catalogue import Event
+from hms_registry.ports.records import Event
 from postgres_crawling import Registry, registry
 from services.postgres import Database
 

@@ -17,7 +17,7 @@ from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.principals import Principal
-from hms_registry.ports.catalogue import Classes
+from hms_registry.ports.bundles import Classes
 from policy_samples import bundle_of, dataset_of
 
 WORDS = ("dot", "cdc", "pii", "ship")

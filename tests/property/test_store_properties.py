@@ -14,7 +14,8 @@ from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
-from hms_registry.ports.catalogue import Bundle, Catalogue
+from hms_registry.ports.bundles import Bundle
+from hms_registry.ports.catalogue import Catalogue
 from hms_registry.store import open_catalogue
 from store_samples import LAKE, column, described, everything, register
 

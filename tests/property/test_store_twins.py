@@ -17,7 +17,8 @@ from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.manifests import Manifest
-from hms_registry.ports.catalogue import Catalogue, EdgeSet
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.edges import EdgeSet
 from hms_registry.store import open_catalogue
 from hms_registry.store.codec import exact, parse_exact
 from hms_registry.store.column_forms import ColumnForm

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hms_registry.errors import CatalogueError, CatalogueUnavailable
-from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services.audit_trail import AuditTrail
 from hms_registry.store import open_catalogue
 from serving import eventually

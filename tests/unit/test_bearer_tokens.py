@@ -13,7 +13,8 @@ import pytest
 
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AuthenticationFailed, SettingsInvalid, TokenNotFound
-from hms_registry.ports.catalogue import Bundle, Catalogue, Moment, UnitOfWork
+from hms_registry.ports.bundles import Bundle
+from hms_registry.ports.catalogue import Catalogue, Moment, UnitOfWork
 from hms_registry.services import remembered
 from hms_registry.services.tokens import CatalogueTokens, create_token, list_tokens, revoke_token, state_of
 from statements import statements

@@ -16,7 +16,9 @@ from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AccessDenied, ColumnNotFound, DatasetNotFound, EditOutdated, SettingsInvalid
-from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, Classes
+from hms_registry.ports.bundles import Bundle, Classes
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services import curation
 from hms_registry.services.catalogue import view_of
 from hms_registry.services.deprecations import deprecation_of

@@ -34,7 +34,7 @@ from hms_registry.errors import (
     ScanFailed,
     SqlInvalid,
 )
-from hms_registry.ports.catalogue import AuditEntry
+from hms_registry.ports.records import AuditEntry
 
 ANA = Principal(subject="ana", auth_method="token")
 T = TrinoName("lake", "public", "t")

@@ -21,7 +21,7 @@ from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.ports.adapter import ViewDefinition
-from hms_registry.ports.catalogue import Known
+from hms_registry.ports.registering import Known
 from hms_registry.services.lineage.edges import ParsedLineage, edges_of, lookup_among
 from hms_registry.services.lineage.references import reference_edges
 

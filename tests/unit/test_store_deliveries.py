@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hms_registry.ports.catalogue import Catalogue, Delivery
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import Delivery
 from store_samples import described, register
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -24,7 +24,8 @@ from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
-from hms_registry.ports.catalogue import Catalogue, Known
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.registering import Known
 from statements import statements
 from store_samples import LAKE, column, described, get, put, register
 

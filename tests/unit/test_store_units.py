@@ -13,7 +13,8 @@ import pytest
 
 from catalogues import Catalogues
 from hms_registry.domain.crawls import Balance, CrawlState
-from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import AuditEntry
 from hms_registry.store import open_catalogue
 from store_samples import LAKE, described, publish, put, register
 

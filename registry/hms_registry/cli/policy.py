@@ -12,7 +12,7 @@ from hms_registry.cli.output import print_json, print_lines, print_table
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
 
 if TYPE_CHECKING:
-    from hms_registry.ports.catalogue import AuditEntry
+    from hms_registry.ports.records import AuditEntry
 
 policy = typer.Typer(help="Test, explain, publish and compare the policy files.", no_args_is_help=True)
 

@@ -32,7 +32,7 @@ def seed(
 ) -> None:
     """Fill the catalogue of an empty home with datasets that no store has: the same numbers, the same catalogue."""
     from hms_registry.bootstrap import now
-    from hms_registry.ports.catalogue import AuditEntry
+    from hms_registry.ports.records import AuditEntry
     from hms_registry.seeding import Plan
     from hms_registry.seeding import seed as seed_catalogue
 

@@ -11,7 +11,8 @@ from hms_registry.domain.crawls import Balance, Crawl, CrawlState
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.errors import SettingsInvalid
-from hms_registry.ports.catalogue import Catalogue, EdgeSet, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
+from hms_registry.ports.edges import EdgeSet
 from hms_registry.seeding.datasets import Datasets
 from hms_registry.seeding.landscape import MARK, Landscape, Stretch
 from hms_registry.seeding.plan import Plan

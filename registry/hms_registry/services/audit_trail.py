@@ -15,7 +15,8 @@ import threading
 from typing import Final
 
 from hms_registry.errors import CatalogueError, CatalogueUnavailable
-from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import AuditEntry
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Edit
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import AccessDenied, CatalogueUnavailable, DatasetNotFound, EditOutdated, NotFound
-from hms_registry.ports.catalogue import AuditEntry, Catalogue, UnitOfWork
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 from hms_registry.ports.policy import EditDecisions
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services.catalogue import View, get_view, view_of
 
 _TRIES: Final = 5

@@ -16,8 +16,9 @@ from hms_registry.domain.changes import Change, Grade
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import SettingsInvalid
-from hms_registry.ports.catalogue import Event, UnitOfWork
+from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
+from hms_registry.ports.records import Event
 from hms_registry.services.catalogue import View, may_know_source, view_of
 from hms_registry.services.history import Past, Step, change_fact
 

@@ -11,8 +11,10 @@ from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import Explanation
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import ColumnNotFound, DatasetNotFound, PolicyInvalid
-from hms_registry.ports.catalogue import AuditEntry, Bundle, Catalogue, UnitOfWork
+from hms_registry.ports.bundles import Bundle
+from hms_registry.ports.catalogue import Catalogue, UnitOfWork
 from hms_registry.ports.policy import Decisions
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services.catalogue import find_dataset
 
 

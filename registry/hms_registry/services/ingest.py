@@ -14,7 +14,8 @@ from hms_registry.domain.principals import Principal
 from hms_registry.domain.sources import Source
 from hms_registry.errors import LocationOutsideSource, ScanFailed, SettingsInvalid
 from hms_registry.ports.adapter import Adapter, Locates
-from hms_registry.ports.catalogue import AuditEntry, Catalogue
+from hms_registry.ports.catalogue import Catalogue
+from hms_registry.ports.records import AuditEntry
 from hms_registry.services.sources_file import absolute_url
 
 

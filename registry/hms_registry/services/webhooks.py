@@ -22,8 +22,9 @@ from typing import Final
 
 from hms_registry.domain.principals import Principal
 from hms_registry.errors import DeliveryFailed
-from hms_registry.ports.catalogue import Catalogue, Delivery
+from hms_registry.ports.catalogue import Catalogue
 from hms_registry.ports.policy import Decisions
+from hms_registry.ports.records import Delivery
 from hms_registry.services.feed import Cursor, FeedPage, Told, read_feed
 from hms_registry.services.secret_references import has_bad_reference, holds_secret
 from hms_registry.services.settings_file import read_settings

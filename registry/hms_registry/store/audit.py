@@ -6,7 +6,7 @@ import json
 
 from sqlalchemy import insert, select
 
-from hms_registry.ports.catalogue import AuditEntry
+from hms_registry.ports.records import AuditEntry
 from hms_registry.store import tables
 from hms_registry.store.codec import bindable, dump, parse_time, time_text
 from hms_registry.store.session import Session

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import insert, or_, select
 
 from hms_registry.domain.datasets import DatasetId
-from hms_registry.ports.catalogue import Bundle, Classes
+from hms_registry.ports.bundles import Bundle, Classes
 from hms_registry.store import tables
 from hms_registry.store.classes import classes_in_use
 from hms_registry.store.codec import bindable, dump, parse_time, time_text

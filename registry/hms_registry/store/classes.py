@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import ColumnLabels, DatasetLabels
-from hms_registry.ports.catalogue import Classes
+from hms_registry.ports.bundles import Classes
 from hms_registry.store import tables
 from hms_registry.store.codec import digest
 from hms_registry.store.label_documents import (

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
 
-from hms_registry.ports.catalogue import Delivery
+from hms_registry.ports.records import Delivery
 from hms_registry.store import tables
 from hms_registry.store.codec import time_text
 from hms_registry.store.holders import has_ended, this_process

@@ -15,7 +15,7 @@ from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, D
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.sources import Source
-from hms_registry.ports.catalogue import Registered
+from hms_registry.ports.registering import Registered
 from hms_registry.store import tables
 from hms_registry.store.codec import bindable, dump, time_text
 from hms_registry.store.column_forms import ColumnForm, ColumnForms

@@ -12,7 +12,7 @@ from sqlalchemy import Row, bindparam, delete, or_, select, update
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind, RecordedEdge
 from hms_registry.errors import DatasetNotFound
-from hms_registry.ports.catalogue import EdgeSet
+from hms_registry.ports.edges import EdgeSet
 from hms_registry.store import tables
 from hms_registry.store.codec import exact
 from hms_registry.store.lineage import closure, dependents, held, read_edge

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from hms_registry.domain.datasets import DatasetId, DatasetState, Stamp
 from hms_registry.domain.names import Address
-from hms_registry.ports.catalogue import Known
+from hms_registry.ports.registering import Known
 from hms_registry.store import tables
 from hms_registry.store.session import Session
 

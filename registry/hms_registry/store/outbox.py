@@ -7,7 +7,7 @@ import json
 from sqlalchemy import func, select
 
 from hms_registry.domain.datasets import DatasetId
-from hms_registry.ports.catalogue import Event
+from hms_registry.ports.records import Event
 from hms_registry.store import tables
 from hms_registry.store.codec import parse_time
 from hms_registry.store.session import Session

@@ -17,7 +17,7 @@ from sqlalchemy import Row, select
 from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.places import Place
-from hms_registry.ports.catalogue import EdgeSet
+from hms_registry.ports.edges import EdgeSet
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
 from hms_registry.store.session import Session

@@ -11,7 +11,7 @@ from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState, D
 from hms_registry.domain.manifests import Manifest
 from hms_registry.domain.names import Address
 from hms_registry.errors import DatasetNotFound, SettingsInvalid, SourceNotFound
-from hms_registry.ports.catalogue import Known, Registered
+from hms_registry.ports.registering import Known, Registered
 from hms_registry.store import tables
 from hms_registry.store.column_forms import ColumnForms
 from hms_registry.store.datasets import SELECT, described_of

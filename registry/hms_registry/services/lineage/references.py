@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hms_registry.domain.datasets import DatasetId, DatasetState, ForeignKey
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.names import Address
-from hms_registry.ports.catalogue import Known
+from hms_registry.ports.registering import Known
 
 
 def reference_edges(
