@@ -7,14 +7,19 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from catalogues import Catalogues
 from hms_registry.bootstrap import now
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.crawls import Balance, CrawlState
 from hms_registry.domain.sources import Source
+from hms_registry.http.keeping import Keeping
+from hms_registry.http.offers import SCOPE_KEY
 from hms_registry.services.audit_trail import AuditTrail
 from hms_registry.services.tokens import list_tokens, revoke_token
 from portals import BY_TIER, NOBODY, ROLES, SEARCH, Answer, Portal, portal, running
@@ -177,6 +182,39 @@ def test_a_hundred_who_ask_the_same_at_once_are_one_execution(served: Portal) ->
     assert counts.misses == 1
     assert counts.waits + counts.hits == 99
     assert sorted(who for who, action in served.lines() if action == "graphql") == ["ana"] * 50 + ["ben"] * 50
+
+
+def test_who_waits_is_not_told_what_another_may_see_by_a_policy_published_meanwhile(local: Portal) -> None:
+    """Ana and Ben have the same rights when both ask; the policy that decides Ana's answer leaves Ben none."""
+    served: list[str] = []
+    is_asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def route(scope: Scope, _receive: Receive, send: Send) -> None:
+        served.append(dict(scope["headers"])[b"authorization"].decode())
+        if len(served) == 1:
+            is_asked.set()
+            await goes_on.wait()
+        scope[SCOPE_KEY].is_made, scope[SCOPE_KEY].is_personal = True, False
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": served[-1].encode()})
+
+    async def work() -> tuple[Answer, Answer]:
+        for who in ("ana", "ben"):
+            await local.ask(SEARCH, who=who, words="warm")
+        portal = Portal(local.registry, cast(FastAPI, Keeping(route, registry=local.registry)), local.tokens)
+        ana = asyncio.create_task(portal.ask(SEARCH, who="ana", words="flu"))
+        await is_asked.wait()
+        ben = asyncio.create_task(portal.ask(SEARCH, who="ben", words="flu"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        local.publish(BY_TIER, roles=ROLES.replace("ben: {roles: [analyst], agency: DOT}", "ben: {}"))
+        goes_on.set()
+        return await ana, await ben
+
+    ana, ben = running(work)
+
+    assert (ana.body.decode(), ben.body.decode()) == (f"Bearer {local.token('ana')}", f"Bearer {local.token('ben')}")
+    assert len(served) == 2
 
 
 def test_an_answer_with_errors_is_kept_for_nobody(local: Portal) -> None:

@@ -25,6 +25,7 @@ from hms_registry.http.callers import REFUSED
 from hms_registry.http.offers import SCOPE_KEY, Offer
 from hms_registry.http.questions import HttpQuestion, read_question
 from hms_registry.ports.cache import KeptAnswer
+from hms_registry.ports.catalogue import Moment
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
@@ -145,7 +146,8 @@ class Keeping:
         await self._tell_kept(shared, asked)
 
     async def _execute(self, asked: _Asked, flight: _Flight) -> None:
-        """Have the route answer, and keep what it offers, if nothing was written since the question came."""
+        """Have the route answer; whoever waits gets what it offers if no policy was published since the question came,
+        and it is kept if nothing was written."""
         caches = self._registry.caches
         caches.counts.misses += 1
         made = Offer()
@@ -156,10 +158,11 @@ class Keeping:
             return
         answer = KeptAnswer(body=b"".join(held.parts), action=made.action, detail=made.detail)
         is_for_key = asked.question.is_personal or not made.is_personal
-        if is_for_key:
-            flight.answer = answer
-            flight.landed.set()
-        is_kept = is_for_key and await self._is_still(asked.who)
+        now = await self._now() if is_for_key else None
+        if now is not None and now.policy_epoch == asked.who.moment.policy_epoch:
+            flight.answer = answer  # those who wait have the same rights under that policy, and under no other
+        flight.landed.set()
+        is_kept = now is not None and now.mark == asked.who.moment.mark
         if is_kept:
             caches.near.put(asked.key, answer)
             caches.counts.kept += 1
@@ -167,12 +170,12 @@ class Keeping:
         if is_kept and caches.far is not None:
             await self._tell_far(asked.key, answer)
 
-    async def _is_still(self, who: Admitted) -> bool:
-        """Say whether all that was read since somebody was let in is of one moment."""
+    async def _now(self) -> Moment | None:
+        """Return the moment, once an answer is made; None if that cannot be told."""
         try:
-            return (await self._admission.now()).mark == who.moment.mark
+            return await self._admission.now()
         except HmsError:
-            return False
+            return None
 
     async def _ask_far(self, key: bytes) -> KeptAnswer | None:
         caches = self._registry.caches
