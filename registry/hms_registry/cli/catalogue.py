@@ -44,7 +44,7 @@ def search(
     offset: Annotated[int, typer.Option(min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find datasets that you may find, best first: by words, by what they are, or both."""
+    """Find datasets, best first: by words, by what they are, or both."""
     from hms_registry.domain.search import FacetName
     from hms_registry.services.search import filter_of, found_fact
     from hms_registry.services.search import search as search_catalogue

@@ -60,7 +60,7 @@ def create(
 
 @token.command("list")
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the tokens that are kept, the latest first: whose, what for, until when; never the token."""
+    """Show whose tokens are kept, what for and until when."""
     from hms_registry.bootstrap import now
     from hms_registry.services.tokens import list_tokens, state_of
 
@@ -84,7 +84,7 @@ def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `token list` shows it.")],
     as_json: AsJson = False,
 ) -> None:
-    """End a token, for every process over the catalogue: the next request with it is refused."""
+    """End a token: the next request with it is refused."""
     from hms_registry.bootstrap import now
     from hms_registry.domain.principals import Principal
     from hms_registry.services.tokens import revoke_token
