@@ -107,7 +107,7 @@ def test_a_default_secret_says_that_it_is_for_development() -> None:
 
 
 def test_the_image_holds_what_it_needs_and_nobody_in_it_is_root() -> None:
-    """Each path that is copied is there and sent to the builder; tests and charts alone have extras that are left out."""
+    """Each path that is copied is there and sent to the builder; only the extras of tests and charts are left out."""
     sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M) for word in line.split()]
     extras = re.findall(r"'\.\[(.*)\]'", DOCKERFILE)[0].split(",")
