@@ -24,6 +24,7 @@ These may be left out, each with its part of the story:
     DEMO_METASTORE     its metastore, thrift://HOST:PORT
     DEMO_MONGO         a MongoDB that asks for no password, mongodb://HOST:PORT
     DEMO_CATALOGUE     a URL as settings.yml takes it: the catalogue lies there and not in HOME
+    DEMO_CACHE         a Redis in which servers over that catalogue keep answers, redis://HOST:PORT
 """
 
 from __future__ import annotations
@@ -86,8 +87,10 @@ def main(home: Path, env: Mapping[str, str], *, crawls: bool) -> None:
         load(Path(folder), env)
     home.mkdir(parents=True, exist_ok=True)
     files = {"sources.yml": sources(env)}
-    if env.get("DEMO_CATALOGUE"):
-        files["settings.yml"] = f"catalogue: {{url: '{env['DEMO_CATALOGUE']}'}}\n"
+    stated = {"catalogue": env.get("DEMO_CATALOGUE"), "cache": env.get("DEMO_CACHE")}
+    settings = [f"{part}: {{url: '{url}'}}\n" for part, url in stated.items() if url]
+    if settings:
+        files["settings.yml"] = "".join(settings)
     for name, told in files.items():
         if not (home / name).exists():
             (home / name).write_text(told, encoding="utf-8")

@@ -86,6 +86,7 @@ def _writing(chosen: Chosen) -> dict[str, str]:
     port = chosen.ports["postgres"]
     return {
         "DEMO_CATALOGUE": f"postgresql://hms_catalogue:${{CATALOGUE_PASSWORD}}@127.0.0.1:{port}/catalogue",
+        "DEMO_CACHE": chosen.url("redis"),
         "DEMO_POSTGRES": f"host=127.0.0.1 port={port} dbname=lake user=postgres",
         "PGPASSWORD": chosen.secrets["postgres"],
         "DEMO_S3": chosen.url("s3"),

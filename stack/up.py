@@ -29,7 +29,7 @@ _TITLES = {
 _LOGINS = {
     "postgres": "postgres, or hms_reader: databases lake, catalogue",
     "s3": f"admin, or cdc-reader: bucket {BUCKET}",
-    "redis": "nobody is asked; nothing needs it yet",
+    "redis": "nobody is asked; it keeps answers",
 }
 
 _SOCKET_BYTES = 107  # sun_path of unix(7), less its end
