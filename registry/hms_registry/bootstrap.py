@@ -54,6 +54,7 @@ class Registry:
     _decisions: PolicyDecisions | None = None
     _interned: tuple[int, Classes] | None = None
     _loading: Lock = field(default_factory=Lock, repr=False)
+    _interning: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -136,12 +137,17 @@ class Registry:
         return self._decisions is not None and self._decisions.epoch == moment.policy_epoch
 
     def _classes(self) -> Classes:
-        """The interned labels, read again only when the catalogue's epoch has moved."""
-        with self.catalogue.unit() as uow:
-            epoch = uow.epoch()
-            if self._interned is None or self._interned[0] != epoch:
-                self._interned = (epoch, uow.bundles.classes())
-            return self._interned[1]
+        """The interned labels, read again only when the catalogue's epoch has moved, and by one thread for all: whoever
+        asks has a unit open, and a catalogue on PostgreSQL has only so many connections."""
+        epoch, known = self.catalogue.moment().epoch, self._interned
+        if known is not None and known[0] == epoch:
+            return known[1]
+        with self._interning:
+            known = self._interned
+            if known is None or known[0] != epoch:
+                with self.catalogue.unit() as uow:
+                    known = self._interned = (uow.epoch(), uow.bundles.classes())
+            return known[1]
 
     def principal(self, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
         """Who somebody is under the policy in force.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPE_WIDTH = 160
+_WHOLE = 12
+"""Characters of an id that a person types."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 # What json.dumps leaves as it is, and a terminal obeys.
@@ -62,10 +64,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(inert(cell)) for cell in row))
+    told = [[Text(inert(cell)) for cell in row] for row in rows]
+    for at, column in enumerate(columns):
+        # What comes first names the row, and is copied: it is not folded while it is as short as an id.
+        longest = max((row[at].cell_len for row in told), default=0) if at == 0 else 0
+        table.add_column(column, overflow="fold", min_width=min(longest, _WHOLE) or None)
+    for row in told:
+        table.add_row(*row)
     console().print(table)
 
 

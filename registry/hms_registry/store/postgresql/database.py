@@ -104,7 +104,9 @@ class Postgresql:
             creator=self._connect,
             poolclass=QueuePool,
             pool_size=4,
-            max_overflow=16,
+            # A server answers 40 requests at once, each with a unit open, and one of them opens another for all: with
+            # fewer, each could hold one and wait for the next.
+            max_overflow=46,
             pool_timeout=10,
             pool_pre_ping=True,
             use_native_hstore=False,
