@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hms_policies.tokens import Kind, Token, scan
@@ -73,8 +74,14 @@ def read_statements(files: Mapping[str, str]) -> tuple[Statement, ...]:
         PolicyInvalid: something is not a rule or fact `name(...) if ...;`.
     """
     return tuple(
-        statement for file in sorted(files) if file.endswith(".polar") for statement in _statements(file, files[file])
+        statement for file in sorted(files) if file.endswith(".polar") for statement in _read(file, files[file])
     )
+
+
+@lru_cache(maxsize=8)
+def _read(file: str, text: str) -> tuple[Statement, ...]:
+    """Split one file, once for all who read it: a bundle is checked before it is published, and then decides."""
+    return tuple(_statements(file, text))
 
 
 def _statements(file: str, text: str) -> Iterator[Statement]:
