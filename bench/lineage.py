@@ -213,7 +213,8 @@ def _p99(took: list[float]) -> float:
 def _reach(registry: Registry, start: str, *, depth: int | None) -> Reach:
     from hms_registry.domain.datasets import DatasetId
     from hms_registry.domain.walks import Walk
-    from hms_registry.services.lineage.walks import reach, views_of
+    from hms_registry.services.catalogue import views_of
+    from hms_registry.services.lineage.walks import reach
 
     principal, decisions = registry.principal(_WHO), registry.decisions()
     with registry.catalogue.unit() as uow:

@@ -18,7 +18,7 @@ from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import AccessDenied
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import EditDecisions
-from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.catalogue import View, views_of
 from hms_registry.services.editing import Edited, Editor
 from hms_registry.services.feed import Told
 
@@ -105,12 +105,9 @@ class Asking:
         return self.decisions.visibility(self.principal)
 
     async def _views(self, ids: list[str]) -> list[View | None]:
-        datasets = self.uow.datasets.get_many([DatasetId(each) for each in ids])
-        seen = {
-            str(dataset.id): view_of(dataset, principal=self.principal, decisions=self.decisions)
-            for dataset in datasets
-        }
-        return [seen.get(each) for each in ids]
+        asked = [DatasetId(each) for each in ids]
+        seen = views_of(asked, uow=self.uow, principal=self.principal, decisions=self.decisions)
+        return [seen.get(each) for each in asked]
 
     async def _histories(self, ids: list[DatasetId]) -> list[History]:
         found = self.uow.histories.of(ids)

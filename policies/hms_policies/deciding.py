@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from hms_policies.engine import Engine, Fault
@@ -69,7 +69,6 @@ class PolicyDecisions:
         self._dataset = lru_cache(_REMEMBERED)(self._decide_dataset)
         self._column = lru_cache(_REMEMBERED)(self._decide_column)
         self._edits = lru_cache(_REMEMBERED)(self._decide_edits)
-        self._widening = Widening(self._statements)
         self._visible: tuple[Classes | None, dict[Principal, Visibility]] = (None, {})
         self._explainer: Explainer | None = None
 
@@ -132,6 +131,11 @@ class PolicyDecisions:
             return self._edits(seen, labels) if self.verdict(seen, labels).may_find else frozenset()
         except Fault:
             return frozenset()
+
+    @cached_property
+    def _widening(self) -> Widening:
+        """Read off the rules for the first edit: who only reads does not wait for it."""
+        return Widening(self._statements)
 
     def opens_by_tags(self, *, added: Iterable[str] = (), removed: Iterable[str] = ()) -> bool:
         """Say whether such tags could show or permit anybody more; in doubt, they could."""

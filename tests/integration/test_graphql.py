@@ -14,10 +14,10 @@ from hms_graphql.limits import MAX_COST
 from hms_graphql.shapes import MAX_ALIASES, MAX_DEPTH, MAX_TOKENS
 from hms_registry.bootstrap import Registry
 from hms_registry.domain.search import FacetName
-from hms_registry.services.catalogue import find_dataset, get_view, lineage
+from hms_registry.services.catalogue import find_dataset, get_view, lineage, views_of
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import impact_json, lineage_json, path_json, reached_json
-from hms_registry.services.lineage.walks import impact, path_between, reach, views_of, walk_from
+from hms_registry.services.lineage.walks import impact, path_between, reach, walk_from
 from hms_registry.services.profiles import profile_of
 from hms_registry.services.search import filter_of, search
 from hms_registry.services.views import detail

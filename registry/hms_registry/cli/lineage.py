@@ -141,8 +141,9 @@ def _show_impact(registry: Registry, uow: UnitOfWork, asker: Principal, walk: Wa
 
 
 def _show_reach(registry: Registry, uow: UnitOfWork, asker: Principal, walk: Walk, *, as_json: bool) -> None:
+    from hms_registry.services.catalogue import views_of
     from hms_registry.services.lineage.rendering import reached_json
-    from hms_registry.services.lineage.walks import reach, views_of
+    from hms_registry.services.lineage.walks import reach
 
     decisions = registry.decisions()
     found = reach(walk, uow=uow, visible=decisions.visibility(asker), first=_PAGE)

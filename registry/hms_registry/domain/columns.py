@@ -43,6 +43,18 @@ class StorageTier(StrEnum):
     WARM = "warm"
     COLD = "cold"
 
+    @classmethod
+    def parse(cls, text: str) -> StorageTier:
+        """Read `hot`, `warm` or `cold`, in any case.
+
+        Raises:
+            SettingsInvalid: it is none of the three.
+        """
+        try:
+            return cls(text.lower())
+        except ValueError:
+            raise SettingsInvalid(f"{text!r} is not a storage tier", hint="use hot, warm or cold") from None
+
 
 class ArrayStep:
     """The step from an array to its elements, written `[]`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from hms_registry.domain.columns import Column
-from hms_registry.domain.datasets import Dataset
+from hms_registry.domain.datasets import Dataset, DatasetId
 from hms_registry.domain.decisions import Decision, Mask
 from hms_registry.domain.edges import Edge
 from hms_registry.domain.names import Address, TrinoName, split_name
@@ -52,6 +52,17 @@ def view_of(dataset: Dataset, *, principal: Principal, decisions: Decisions) -> 
     masks = [(column, decision.mask(column.name)) for column in dataset.columns]
     visible = tuple((column, mask) for column, mask in masks if mask is not Mask.DENY)
     return View(dataset=dataset, decision=decision, columns=visible)
+
+
+def views_of(
+    ids: Iterable[DatasetId], *, uow: UnitOfWork, principal: Principal, decisions: Decisions
+) -> dict[DatasetId, View]:
+    """Read the datasets of these ids that the person may find, in the order asked. A fixed number of statements."""
+    seen = {
+        dataset.id: view_of(dataset, principal=principal, decisions=decisions)
+        for dataset in uow.datasets.get_many(list(ids))
+    }
+    return {each: view for each, view in seen.items() if view is not None}
 
 
 def absent(name: str, *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> DatasetNotFound:
@@ -146,7 +157,7 @@ class Lineage:
     root: View
     direction: Literal["up", "down"]
     edges: tuple[Edge, ...]
-    nodes: dict[str, View | None]
+    nodes: dict[DatasetId, View | None]
 
 
 def lineage(
@@ -172,8 +183,7 @@ def lineage(
     towards: Literal["up", "down"] = "down" if direction == "down" else "up"
     edges = uow.walks.edges(Walk(start=view.dataset.id, direction=towards, depth=depth, as_of=as_of))
     ids = list(dict.fromkeys([end for edge in edges for end in (edge.upstream, edge.downstream)]))
-    nodes: dict[str, View | None] = dict.fromkeys(ids)
-    for dataset in uow.datasets.get_many(ids):
-        nodes[dataset.id] = view_of(dataset, principal=principal, decisions=decisions)
+    nodes: dict[DatasetId, View | None] = dict.fromkeys(ids)
+    nodes |= views_of(ids, uow=uow, principal=principal, decisions=decisions)
     nodes[view.dataset.id] = view
     return Lineage(root=view, direction=towards, edges=tuple(edges), nodes=nodes)

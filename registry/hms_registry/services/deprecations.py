@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hms_registry.domain.principals import Principal
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
-from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.catalogue import View, views_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,6 @@ def deprecation_of(
     deprecation = view.dataset.curation and view.dataset.curation.deprecation
     if not deprecation:
         return None
-    found = uow.datasets.get_many([deprecation.successor]) if deprecation.successor else []
-    seen = [view_of(each, principal=principal, decisions=decisions) for each in found]
-    return SeenDeprecation(reason=deprecation.reason, successor=seen[0] if seen else None)
+    heir = deprecation.successor
+    seen = views_of([heir], uow=uow, principal=principal, decisions=decisions) if heir else {}
+    return SeenDeprecation(reason=deprecation.reason, successor=seen.get(heir) if heir else None)

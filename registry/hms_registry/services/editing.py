@@ -77,6 +77,15 @@ def edit_dataset(
     seen: int | None,
     editor: Editor,
 ) -> Edited:
+    """Make one edit, or leave no more than its refusal in the audit.
+
+    Args:
+        change: makes the edit of what the person sees, and of what they may do to it.
+        seen: the revision that the editor has seen; None = whatever it is.
+
+    Raises:
+        DatasetNotFound, AccessDenied, EditOutdated, CatalogueUnavailable
+    """
     try:
         dataset_id = find_view(name, editor).dataset.id
     except NotFound:
@@ -171,10 +180,16 @@ def _entry(
 
 
 def find_view(name: str, editor: Editor) -> View:
+    """Return a dataset as the editor sees it.
+
+    Raises:
+        DatasetNotFound, SettingsInvalid
+    """
     decisions = editor.decisions()
     with editor.catalogue.unit() as uow:
         return get_view(name, uow=uow, principal=editor.principal, decisions=decisions)
 
 
 def curation_of(view: View) -> Curation:
+    """Return what people stated of a dataset; nothing, where nobody did."""
     return view.dataset.curation or Curation()

@@ -7,7 +7,7 @@ see a dataset, a column or a former name learns nothing of it here either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -19,7 +19,7 @@ from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
 from hms_registry.ports.records import Event
-from hms_registry.services.catalogue import View, may_know_source, view_of
+from hms_registry.services.catalogue import View, may_know_source, views_of
 from hms_registry.services.history import Past, Step, change_fact
 
 _CURSOR = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,15}))?\Z")
@@ -115,7 +115,8 @@ class _Reader:
 
     def __init__(self, events: Sequence[Event], *, uow: UnitOfWork, principal: Principal, decisions: Decisions) -> None:
         self._uow, self._principal, self._decisions = uow, principal, decisions
-        self._views = self._seen({each.dataset_id for each in events if each.dataset_id is not None})
+        named = sorted({each.dataset_id for each in events if each.dataset_id is not None})
+        self._views = views_of(named, uow=uow, principal=principal, decisions=decisions)
         changed = {each.dataset_id for each in events if each.kind == "SchemaChanged" and each.dataset_id is not None}
         shown = [each for each in changed if each in self._views]
         self._pasts = {
@@ -123,13 +124,6 @@ class _Reader:
             for each, history in (uow.histories.of(shown) if shown else {}).items()
         }
         self._sources: dict[str, bool] = {}
-
-    def _seen(self, ids: Iterable[DatasetId]) -> dict[DatasetId, View]:
-        views = {
-            dataset.id: view_of(dataset, principal=self._principal, decisions=self._decisions)
-            for dataset in self._uow.datasets.get_many(sorted(ids))
-        }
-        return {each: view for each, view in views.items() if view is not None}
 
     def tell(self, event: Event) -> Told | None:
         """Return an event as far as it may be told; None if nothing of it may."""

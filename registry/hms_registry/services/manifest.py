@@ -156,11 +156,9 @@ def _storage_tier(fields: Fields) -> StorageTier | None:
     if text is None:
         return None
     try:
-        return StorageTier(text.strip().lower())
-    except ValueError:
-        raise fields.wrong(
-            fields.line("tier"), "tier", "it is not a storage tier", hint="use hot, warm or cold"
-        ) from None
+        return StorageTier.parse(text.strip())
+    except SettingsInvalid as exc:
+        raise fields.wrong(fields.line("tier"), "tier", "it is not a storage tier", hint=exc.hint) from None
 
 
 def privacy_tier(fields: Fields, name: str = "privacy_tier") -> PrivacyTier | None:

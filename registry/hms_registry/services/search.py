@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from hms_registry.domain.columns import PrivacyTier, StorageTier
 from hms_registry.domain.principals import Principal
 from hms_registry.domain.search import EVERYTHING, Facet, FacetName, Filter
-from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
-from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.catalogue import View, views_of
 from hms_registry.services.views import summary
 
 
@@ -51,16 +50,11 @@ def search(
         narrowed=narrowed,
         facets=facets,
     )
-    by_id = {dataset.id: dataset for dataset in uow.datasets.get_many([hit.dataset_id for hit in page.hits])}
-    views, matched = [], []
-    for hit in page.hits:
-        view = view_of(by_id[hit.dataset_id], principal=principal, decisions=decisions)
-        if view is not None:
-            views.append(view)
-            matched.append(hit.matched)
+    seen = views_of([hit.dataset_id for hit in page.hits], uow=uow, principal=principal, decisions=decisions)
+    hits = [hit for hit in page.hits if hit.dataset_id in seen]
     return Found(
-        views=tuple(views),
-        matched=tuple(matched),
+        views=tuple(seen[hit.dataset_id] for hit in hits),
+        matched=tuple(hit.matched for hit in hits),
         total=page.total,
         total_is_exact=page.total_is_exact,
         facets=page.facets,
@@ -89,19 +83,12 @@ def filter_of(
         agencies=frozenset(agencies),
         owners=frozenset(owners),
         privacy_tiers=frozenset(map(PrivacyTier.parse, privacy_tiers)),
-        storage_tiers=frozenset(map(_storage_tier, storage_tiers)),
+        storage_tiers=frozenset(map(StorageTier.parse, storage_tiers)),
         tags=frozenset(tags),
         columns=frozenset(columns),
         column_types=frozenset(column_types),
         units=frozenset(units),
     )
-
-
-def _storage_tier(text: str) -> StorageTier:
-    try:
-        return StorageTier(text.lower())
-    except ValueError as exc:
-        raise SettingsInvalid(f"{text!r} is not a storage tier", hint="use hot, warm or cold") from exc
 
 
 def found_fact(found: Found) -> dict[str, object]:

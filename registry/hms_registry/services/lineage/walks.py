@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.labels import DatasetLabels
@@ -19,7 +18,7 @@ from hms_registry.domain.walks import FOLLOWED, Direction, Reach, Reached, Walk
 from hms_registry.errors import ColumnNotFound, SettingsInvalid
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import Decisions
-from hms_registry.services.catalogue import View, view_of
+from hms_registry.services.catalogue import View, views_of
 
 
 def walk_from(
@@ -85,18 +84,6 @@ def read_time(text: str) -> datetime:
 def reach(walk: Walk, *, uow: UnitOfWork, visible: Visibility, first: int, offset: int = 0) -> Reach:
     """Return a page of what is reached, nearest first."""
     return uow.walks.reach(walk, visible=visible, first=first, offset=offset)
-
-
-def views_of(
-    ids: Iterable[DatasetId], *, uow: UnitOfWork, principal: Principal, decisions: Decisions
-) -> dict[str, View]:
-    """Read the datasets of these ids that the person may find."""
-    found: dict[str, View] = {}
-    for dataset in uow.datasets.get_many(list(ids)):
-        view = view_of(dataset, principal=principal, decisions=decisions)
-        if view is not None:
-            found[dataset.id] = view
-    return found
 
 
 def met_columns(reached: Reached, view: View) -> list[str]:
