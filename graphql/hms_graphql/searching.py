@@ -65,7 +65,7 @@ class SearchConnection:
             for at, (view, matched) in enumerate(hits, start=offset + 1)
         ]
         page = relay.PageInfo(
-            has_next_page=offset + len(edges) < found.total,
+            has_next_page=found.has_next(offset=offset),
             has_previous_page=offset > 0,
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=edges[-1].cursor if edges else None,

@@ -28,6 +28,9 @@ PEOPLE = [
     "role:shipping-analyst", "role:epidemiologist", "role:steward",
     "ana@bts.dot.example", "eli@cdc.hhs.example", "sam@registry.example",
 ]  # fmt: skip
+MORE = """query More($words: String!, $after: String) { search(words: $words, first: 2, after: $after) {
+    totalIsExact pageInfo { hasNextPage endCursor } nodes { address }
+} }"""
 WORDS = ["flu", "tonnage", "vessel", "patient", "synthetic", "week"]
 
 
@@ -136,6 +139,21 @@ def test_a_search_is_that_of_the_command_line(registry: Registry, who: str) -> N
                 break
 
         assert pages == expected
+
+
+def test_pages_go_on_where_more_was_found_than_is_counted(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page at a time is all of it, whatever the count comes to; only a page with nothing on it is the last."""
+    expected = data(registry, kept("search"), words="week", first=100, after=None)["search"]["edges"]
+    monkeypatch.setattr("hms_registry.store.asked.MOST_COUNTED", 2)
+
+    found, after, is_over = [], None, False
+    while not is_over:
+        page = data(registry, MORE, words="week", after=after)["search"]
+        found += page["nodes"]
+        after, is_over = page["pageInfo"]["endCursor"], not page["pageInfo"]["hasNextPage"]
+        assert page["totalIsExact"] is False
+
+    assert len(found) == len(expected) > 2
 
 
 @pytest.mark.parametrize("who", PEOPLE)

@@ -139,9 +139,8 @@ def find(request: Request, principal: Caller, wanted: Annotated[Wanted, Query()]
             facets=tuple(FacetName) if wanted.facets else (),
         )
         asked.entry.update(total=str(found.total), shown=str(len(found.views)))
-    end = offset + len(found.views)
-    has_more = bool(found.views) and (end < found.total or not found.total_is_exact)
-    return {**found_fact(found), "next": cursor_at(end) if has_more else None}
+    rest = cursor_at(offset + len(found.views)) if found.has_next(offset=offset) else None
+    return {**found_fact(found), "next": rest}
 
 
 @router.get("/dta/lineage/{name:dataset}", response_model=bodies.Lineage)

@@ -29,6 +29,10 @@ class Found:
     total_is_exact: bool = True
     facets: tuple[Facet, ...] = ()
 
+    def has_next(self, *, offset: int) -> bool:
+        """Say whether another page follows this one, which began at *offset*."""
+        return bool(self.views) and (offset + len(self.views) < self.total or not self.total_is_exact)
+
 
 def search(
     text: str,
