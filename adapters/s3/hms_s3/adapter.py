@@ -21,12 +21,14 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, ManifestText, Scan, ScanRequest, Scope
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated, TrinoCatalog
 from hms_s3.bucket import Bucket
 from hms_s3.client import BucketClient
 from hms_s3.config import S3Config
 from hms_s3.errors import Denied
 from hms_s3.pins import Pin
 from hms_s3.reading import PinnedBucket, ReadBucket
+from hms_s3.trino import trino_catalog
 
 T = TypeVar("T")
 
@@ -127,6 +129,10 @@ class S3Adapter:
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at an `s3:` URL."""
         return find(self._bucket, location)
+
+    def trino_catalog(self) -> TrinoCatalog | NotFederated:
+        """Return the same store as a catalog of Trino."""
+        return trino_catalog(self._config)
 
     def close(self) -> None:
         """Let go of connections and threads."""
