@@ -25,7 +25,8 @@ def trino_catalog(config: S3Config) -> TrinoCatalog | NotFederated:
         "fs.native-s3.enabled": "true",
         "s3.region": config.region or "us-east-1",
         "s3.path-style-access": "true" if config.is_path_style else "false",
-        "hive.timestamp-precision": "MICROSECONDS",
+        # Parquet of today holds nanoseconds; what has fewer digits is cast by a view.
+        "hive.timestamp-precision": "NANOSECONDS",
         "hive.parquet.time-zone": "UTC",
         # The registry makes what is there, and nothing is written into the bucket.
         "hive.non-managed-table-writes-enabled": "false",

@@ -31,6 +31,7 @@ from hms_registry.cli import (
     seeding,
     serving,
     tokens,
+    trino,
 )
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
@@ -73,6 +74,7 @@ for module in (
     tokens,
     seeding,
     indexing,
+    trino,
 ):
     module.add_to(app)
 

@@ -68,15 +68,26 @@ class StoredColumn:
     """A column as the files of a table hold it.
 
     Attributes:
-        name: in Trino: lower-case.
+        name: of the dataset's column in Trino: lower-case.
         stored: the type that Trino reads it as.
-        read: what makes a value of the dataset's type of it, where that is another: SQL of Trino's in which `{}` stands
-            for the column.
+        kept_as: its name among the files; empty = its own.
+        read: what makes a value of the dataset's type of it: SQL of Trino's in which `{}` stands for the column.
     """
 
     name: str
     stored: str
+    kept_as: str = ""
     read: str = "{}"
+
+    @property
+    def raw(self) -> str:
+        """Its name among the files."""
+        return self.kept_as or self.name
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is read as it is kept."""
+        return self.read == "{}" and self.raw == self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +98,44 @@ class TrinoTable:
         folder: URL of the folder, undecoded: Trino takes it as it is.
         format: as Trino's hive connector calls it.
         columns: in the order of the dataset; partition keys are among them.
+        further: columns that only *must_hold* names.
         partition_keys: names of columns that the names of folders tell.
         properties: of the table, written as SQL: numbers and quoted texts.
         paths: URLs of the only files of the folder that belong to it; empty = all.
-        checks: conditions that each row must meet, or the query fails: SQL of Trino's.
+        must_hold: what must hold of each row, or the query fails: SQL of Trino's over the columns as they are kept.
+        otherwise: what is said then.
     """
 
     folder: str
     format: str
     columns: tuple[StoredColumn, ...]
+    further: tuple[StoredColumn, ...] = ()
     partition_keys: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
-    checks: tuple[str, ...] = ()
+    must_hold: str = ""
+    otherwise: str = ""
 
     @property
     def is_plain(self) -> bool:
         """Whether Trino reads the dataset's own columns off the folder, and no view is needed."""
-        return not self.paths and not self.checks and all(column.read == "{}" for column in self.columns)
+        return not self.paths and not self.must_hold and all(column.is_plain for column in self.columns)
+
+
+class MadeCatalogs(Protocol):
+    """The catalogs that the registry made in Trino by statements. Writing them moves no epoch."""
+
+    def all(self) -> dict[str, str]:
+        """Return by name what tells one definition of it from another."""
+        ...
+
+    def put(self, catalog: str, definition: str) -> None:
+        """Keep a catalog, or its other definition."""
+        ...
+
+    def forget(self, catalog: str) -> None:
+        """Forget a catalog; nothing happens if it is not kept."""
+        ...
 
 
 @runtime_checkable
