@@ -29,7 +29,7 @@ _SIGNED: Final = {"8": "tinyint", "16": "smallint", "32": "integer", "64": "bigi
 _WIDTH: Final = {"tinyint": 1, "smallint": 2, "integer": 3, "bigint": 4}
 
 
-def parquet_columns(column: Column) -> StoredColumn | NotFederated:
+def parquet_column(column: Column) -> StoredColumn | NotFederated:
     """Return how Trino reads a column of Parquet files; moments always with nine digits, and in UTC."""
     name, wanted, native = column.name.lower(), column.trino_type, column.native_type
     unsigned = _unsigned(name, wanted, native)

@@ -14,7 +14,7 @@ from hms_formats.listing import Entry
 from hms_formats.membership import members_of
 from hms_formats.partitions import partition_key, partition_values
 from hms_formats.trees import Locator, Tree
-from hms_formats.trino_parquet import parquet_columns
+from hms_formats.trino_parquet import parquet_column
 from hms_formats.trino_text import text_table
 from hms_registry.domain.datasets import Dataset
 from hms_registry.ports.trino import NotFederated, StoredColumn, TrinoTable
@@ -76,7 +76,7 @@ def _of_parquet(dataset: Dataset, keys: set[str]) -> TrinoTable | NotFederated:
         if column.name in keys:
             columns.append(partition_key(column.name, column.trino_type))
             continue
-        found = parquet_columns(column)
+        found = parquet_column(column)
         if isinstance(found, NotFederated):
             return found
         columns.append(found)
