@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 
 from hms_federation.trino.catalogs.live import Live
 from hms_federation.trino.catalogs.states import State, TableState
-from hms_federation.trino.catalogs.tables import RAW, Made, WantedTable, cannot_be, drop, raw_of
+from hms_federation.trino.catalogs.tables import (
+    RAW,
+    Made,
+    WantedTable,
+    cannot_be,
+    create_schema,
+    drop,
+    raw_of,
+)
 from hms_federation.trino.catalogs.text import digest, literal, name
 from hms_federation.trino.catalogs.wanted import twin_columns
 from hms_registry.domain.datasets import Dataset
@@ -32,6 +40,7 @@ class Contents:
         maker: the source's adapter, which knows its files.
         there: comment of each table and view.
         views: those that are views.
+        schemas: those that are known to be there.
     """
 
     live: Live
@@ -40,6 +49,7 @@ class Contents:
     is_dry: bool
     there: dict[TrinoName, str] = field(default_factory=dict)
     views: set[TrinoName] = field(default_factory=set)
+    schemas: set[str] = field(default_factory=set)
     present: int = 0
 
     def compare(self, datasets: Iterable[Dataset]) -> Iterator[TableState]:
@@ -65,6 +75,7 @@ class Contents:
         for schema, table, comment in self.live.rows(_TABLES.format(literal(self.catalog))):
             if schema != "information_schema":
                 self.there[TrinoName(self.catalog, str(schema), str(table))] = str(comment or "")
+                self.schemas.add(str(schema))
         views = f"SELECT table_schema, table_name FROM {name(self.catalog, 'information_schema', 'views')}"  # noqa: S608 # the name is quoted
         self.views = {TrinoName(self.catalog, str(schema), str(table)) for schema, table in self.live.rows(views)}
 
@@ -101,10 +112,21 @@ class Contents:
         if is_same:
             self._run(*wanted.partitions(), wanted.comment())
         else:
-            if known in self.there and (wanted.table.is_plain or known not in self.views):
-                self._drop(known)
-            self._run(*wanted.statements())
+            self._make(wanted)
         return TableState(name=str(known), state=state.after)
+
+    def _make(self, wanted: WantedTable) -> None:
+        """Make a table, or a view over one, in the place of what is ours."""
+        known = wanted.known
+        if wanted.table.is_plain or known not in self.views:
+            self._drop(known)
+        elif Made.read(self.there.get(raw_of(known))) is not None:  # the view is replaced at once, and fails meanwhile
+            self._run(drop(raw_of(known), is_view=False))
+        for schema in wanted.schemas:
+            if schema not in self.schemas:
+                self._run(create_schema(self.catalog, schema))
+                self.schemas.add(schema)
+        self._run(*wanted.statements())
 
     def _is_whole(self, known: TrinoName) -> bool:
         """Say whether what a view reads is still there."""

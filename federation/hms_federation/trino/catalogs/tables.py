@@ -72,15 +72,14 @@ class WantedTable:
             return self.known
         return raw_of(self.known)
 
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas that it needs."""
+        return (self.known.schema,) if self.table.is_plain else (self.known.schema, RAW)
+
     def statements(self) -> Iterator[str]:
-        """Yield what makes it where nothing is."""
-        yield f"CREATE SCHEMA IF NOT EXISTS {name(self.known.catalog, self.known.schema)}"
-        if self.table.is_plain:
-            yield self._table(str(self.made))
-        else:
-            yield f"CREATE SCHEMA IF NOT EXISTS {name(self.known.catalog, RAW)}"
-            yield f"DROP TABLE IF EXISTS {_name(self.raw)}"
-            yield self._table(str(self.made))
+        """Yield what makes it where its schemas are, and nothing of its name but a view in whose place it comes."""
+        yield self._table(str(self.made))
         yield from self.partitions()
         if not self.table.is_plain:
             yield self._view(str(self.made))
@@ -140,6 +139,11 @@ class WantedTable:
 def raw_of(known: TrinoName) -> TrinoName:
     """Return the table behind the view of a dataset: one for each, since two may read one place in two ways."""
     return TrinoName(known.catalog, RAW, digest(f"{known.schema}\n{known.table}"))
+
+
+def create_schema(catalog: str, schema: str) -> str:
+    """Return the statement that makes a schema, if it is not there."""
+    return f"CREATE SCHEMA IF NOT EXISTS {name(catalog, schema)}"
 
 
 def drop(known: TrinoName, *, is_view: bool) -> str:
