@@ -350,3 +350,16 @@ def test_what_no_route_answers_and_another_host_are_refused(trino: Trino) -> Non
     assert trino.post("/v1/data/trino/other", json={}).status_code == 404
     assert trino.post("/v1/data/trino/allow", json={}, headers={"Host": "evil.example"}).status_code == 403
     assert trino.post("/v1/data/trino/allow", json={}, headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_the_log_and_the_metrics_tell_the_door_and_the_operation(
+    trino: Trino, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing of who asked for what."""
+    caplog.set_level("INFO")
+
+    trino.allows("FlyToTheMoon", user="ana", resource=table(GOLD))
+
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("hms_registry")]
+    assert told[0].startswith("denied an unknown operation of Trino, 'FlyToTheMoon': decision ")
+    assert told[1:] == ["POST /v1/data/trino/allow 200"]
