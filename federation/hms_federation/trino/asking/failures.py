@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hms_federation.engine import failures
@@ -22,27 +23,38 @@ if TYPE_CHECKING:
 
 _DOCTOR = "hms-dta doctor trino"
 
-# The same facts in the same words as the embedded engine's.
-_BROKE: dict[str, tuple[str, str]] = {
-    "DIVISION_BY_ZERO": ("division by zero", "guard the divisor, e.g. x / nullif(y, 0)"),
-    "NUMERIC_VALUE_OUT_OF_RANGE": ("a number is out of range for its type", "cast to a wider type first"),
-    "INVALID_CAST_ARGUMENT": (
-        "a value does not fit the type it is cast to",
-        "use TRY_CAST to have NULL instead",
-    ),
-    "INVALID_FUNCTION_ARGUMENT": (
-        "a function was given a value that it does not take",
-        "guard the call, e.g. with CASE",
-    ),
-    "SUBQUERY_MULTIPLE_ROWS": (
-        "a scalar subquery returned more than one row",
-        "aggregate in the subquery, or use IN",
-    ),
-}
 # Whether a column is hidden or not there is one answer.
-_NOT_FOR_YOU = frozenset("PERMISSION_DENIED COLUMN_NOT_FOUND".split())
-_NOT_SYNCED = frozenset("CATALOG_NOT_FOUND SCHEMA_NOT_FOUND TABLE_NOT_FOUND MISSING_CATALOG_NAME".split())
-_ENDED = frozenset("USER_CANCELED ADMINISTRATIVELY_KILLED ADMINISTRATIVELY_PREEMPTED ABANDONED_QUERY".split())
+_NOT_FOR_YOU = partial(
+    AccessDenied,
+    "the query names a column that is not there for you on Trino, or asks for what you may not have there",
+    hint="hms-dta show prints the columns that are yours",
+)
+_NOT_THERE = partial(
+    QueryFailed,
+    "Trino does not have a dataset of the query yet",
+    hint=f"hms-dta trino sync; {_DOCTOR} says what is missing",
+)
+
+# The same facts in the same words as the embedded engine's.
+_TOLD: dict[str, Callable[[], HmsError]] = {
+    "DIVISION_BY_ZERO": partial(QueryFailed, "division by zero", hint="guard the divisor, e.g. x / nullif(y, 0)"),
+    "NUMERIC_VALUE_OUT_OF_RANGE": partial(
+        QueryFailed, "a number is out of range for its type", hint="cast to a wider type first"
+    ),
+    "INVALID_CAST_ARGUMENT": partial(
+        QueryFailed, "a value does not fit the type it is cast to", hint="use TRY_CAST to have NULL instead"
+    ),
+    "INVALID_FUNCTION_ARGUMENT": partial(
+        QueryFailed, "a function was given a value that it does not take", hint="guard the call, e.g. with CASE"
+    ),
+    "SUBQUERY_MULTIPLE_ROWS": partial(
+        QueryFailed, "a scalar subquery returned more than one row", hint="aggregate in the subquery, or use IN"
+    ),
+    "PERMISSION_DENIED": _NOT_FOR_YOU,
+    "COLUMN_NOT_FOUND": _NOT_FOR_YOU,
+    **dict.fromkeys(("CATALOG_NOT_FOUND", "SCHEMA_NOT_FOUND", "TABLE_NOT_FOUND", "MISSING_CATALOG_NAME"), _NOT_THERE),
+    **dict.fromkeys(("USER_CANCELED", "ADMINISTRATIVELY_KILLED", "ABANDONED_QUERY"), failures.cancelled),
+}
 _QUEUES = frozenset("QUERY_QUEUE_FULL QUERY_REJECTED".split())
 
 
@@ -52,33 +64,20 @@ def from_trino(error: TrinoQueryError, *, query_id: str, sources: Iterable[str],
     Args:
         sources: of the datasets that the query names.
     """
-    name, kind = str(error.error_name), str(error.error_type)
-    if name in _BROKE:
-        fact, hint = _BROKE[name]
-        return QueryFailed(fact, hint=hint)
-    if name in _NOT_FOR_YOU:
-        return AccessDenied(
-            "the query names a column that is not there for you on Trino, or asks for what you may not have there",
-            hint="hms-dta show prints the columns that are yours",
-        )
-    if name in _NOT_SYNCED:
-        return QueryFailed(
-            "Trino does not have a dataset of the query yet", hint=f"hms-dta trino sync; {_DOCTOR} says what is missing"
-        )
-    if name in _ENDED:
-        return failures.cancelled()
-    if kind == "INSUFFICIENT_RESOURCES":
+    name = str(error.error_name)
+    if name in _TOLD:
+        return _TOLD[name]()
+    if error.error_type == "INSUFFICIENT_RESOURCES":
         return _too_much(name, timeout_s)
-    if kind == "USER_ERROR":
+    if error.error_type == "USER_ERROR":
         return _refused(error, name)
-    if kind == "EXTERNAL":
+    if error.error_type == "EXTERNAL":
         named = ", ".join(sorted(set(sources)))
         return ScanFailed(
-            f"Trino could not read {named}" if named else "Trino could not read a source",
-            hint=f"query {query_id} in Trino's own list of queries says more",
+            f"Trino could not read {named or 'a source'}", hint=f"Trino says more of its query {query_id}; {_DOCTOR}"
         )
     return QueryFailed(
-        f"the query broke inside Trino ({_words(name)})", hint=f"{_DOCTOR}; in Trino, it is query {query_id}"
+        f"the query broke inside Trino: {_words(name)}", hint=f"in Trino it is query {query_id}; {_DOCTOR}"
     )
 
 

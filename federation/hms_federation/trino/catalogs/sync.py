@@ -193,7 +193,7 @@ def _unreadable(datasets: Iterable[Dataset], wanted: Wanted) -> Iterator[TableSt
     """Yield the datasets that Trino cannot read, though it has their catalog."""
     twins = frozenset(wanted.twins)
     for dataset in datasets:
-        why = twin_columns(dataset)
+        why = twin_columns(dataset, has_views=wanted.connector == "postgresql")
         if why is None and dataset.trino_name in twins:
             why = NotFederated(
                 reason="the names of others differ from its own only in their case, and Trino would read any of them",

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote, unquote
 
-from hms_federation.trino.catalogs.text import digest, names_file, properties_file, references, without_references
+from hms_federation.trino.catalogs.text import digest, name, names_file, properties_file, references, without_references
 from hms_registry.domain.datasets import Dataset
-from hms_registry.domain.names import Address, TrinoName
+from hms_registry.domain.names import Address, TrinoName, assign_lower
 from hms_registry.domain.sources import Source
 from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.adapter import Adapter
@@ -148,35 +148,50 @@ def _check_secrets(source: Source, stated: TrinoCatalog, environ: Mapping[str, s
                 hint="put each secret into the environment, and refer to it as ${NAME} in sources.yml",
             )
     in_url = set().union(*map(references, stated.url_secrets))
-    for name in sorted(in_url):
-        if name in environ and quote(unquote(environ[name]), safe=_URL_SAFE) != environ[name]:
+    for variable in sorted(in_url):
+        if variable in environ and quote(unquote(environ[variable]), safe=_URL_SAFE) != environ[variable]:
             raise SettingsInvalid(
-                f"source {source.name}: the variable {name} holds what a URL may not, and Trino reads it in one",
+                f"source {source.name}: the variable {variable} holds what a URL may not, and Trino reads it in one",
                 hint="percent-encode it there; this registry reads it so as well",
             )
     used = set().union(*map(references, stated.properties.values())) - in_url
-    for name in sorted(used & referred_to(source.url)):
-        if unquote(environ.get(name, "")) != environ.get(name, ""):
+    for variable in sorted(used & referred_to(source.url)):
+        if unquote(environ.get(variable, "")) != environ.get(variable, ""):
             raise SettingsInvalid(
-                f"source {source.name}: the variable {name} is percent-encoded, and Trino takes it as it is",
+                f"source {source.name}: the variable {variable} is percent-encoded, and Trino takes it as it is",
                 hint="write the password itself, and hand it over as options: {password: ${NAME}}",
             )
 
 
 def _stripped(plain: str) -> str:
-    for name in referred_to(plain):
-        plain = plain.replace(f"${{{name}}}", "")
+    for variable in referred_to(plain):
+        plain = plain.replace(f"${{{variable}}}", "")
     return plain
 
 
-def twin_columns(dataset: Dataset) -> NotFederated | None:
-    """Say why Trino cannot read a dataset whose catalog it has: columns that differ only in their case."""
+def twin_columns(dataset: Dataset, *, has_views: bool = False) -> NotFederated | None:
+    """Say why Trino cannot read a dataset whose catalog it has: columns that differ only in their case.
+
+    Args:
+        has_views: somebody can make a view in the store, which the hint then spells.
+    """
     seen: dict[str, str] = {}
     for column in dataset.columns:
         other = seen.setdefault(column.name.lower(), column.name)
         if other != column.name:
             return NotFederated(
                 reason=f"its columns {other!r} and {column.name!r} are one name to Trino, which knows no case",
-                hint="register a view of the store's own in its place",
+                hint=f"in its store: {_view(dataset)}" if has_views else "rename one of them in its store",
             )
     return None
+
+
+def _view(dataset: Dataset) -> str:
+    """Write the view that a store's owner makes, so that Trino can tell all columns apart."""
+    address = dataset.address
+    named = assign_lower(column.name for column in dataset.columns)
+    columns = ", ".join(
+        f"{name(each)} AS {name(lower)}" if each != lower else name(each) for each, lower in named.items()
+    )
+    view = name(address.schema, f"{address.table}_in_trino")
+    return " ".join(["CREATE VIEW", view, "AS SELECT", columns, "FROM", name(address.schema, address.table)])
