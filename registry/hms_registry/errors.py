@@ -26,6 +26,7 @@
     ├── CrawlStopped                a crawl would have taken away too much, and took away nothing
     ├── TooManyListeners            a server holds as many streams of events as it may (HTTP 503)
     ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
+    ├── QueryEventInvalid           what Trino is to send after each query, and is not (HTTP 400)
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
     │   └── PolicyNotPublished      no bundle in the catalogue: everything is denied
