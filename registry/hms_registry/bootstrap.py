@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hms_registry.services.editing import Editor
     from hms_registry.services.graphql_settings import GraphqlSettings
     from hms_registry.services.tokens import CatalogueTokens
+    from hms_registry.services.trino_settings import TrinoSettings
     from hms_registry.services.webhooks import Delivered, Webhook
 
 
@@ -169,6 +170,13 @@ class Registry:
         from hms_registry.services.graphql_settings import GraphqlSettings, read_graphql_settings
 
         return read_graphql_settings(self.home) if self.home else GraphqlSettings()
+
+    @cached_property
+    def trino_settings(self) -> TrinoSettings | None:
+        """The Trino that this registry governs; None if `settings.yml` names none."""
+        from hms_registry.services.trino_settings import read_trino_settings
+
+        return read_trino_settings(self.home, self.environ) if self.home else None
 
     def editor(self, principal: Principal) -> Editor:
         """What somebody's edits of what is said of datasets are made with."""
