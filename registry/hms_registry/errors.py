@@ -200,6 +200,12 @@ class DeliveryFailed(HmsError):
     """A webhook's receiver did not take an event; the next pass sends it again."""
 
 
+class QueryEventInvalid(HmsError):
+    """What came where Trino tells of its queries is no such event."""
+
+    exit_code = 8
+
+
 class PolicyError(HmsError):
     """The policy cannot be used as it is."""
 

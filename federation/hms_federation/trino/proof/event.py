@@ -77,9 +77,8 @@ def _column(node: Node) -> AppliedColumn:
 
 
 def _qualified(node: Node) -> str:
-    """Name a view of a chain: whatever stands around them, the fields are those of a table."""
-    names = [_name(node, part) for part in ("catalog", "schema", "view")]
-    names[2] = names[2] or _name(node, "table") or _name(node, "name")
+    """Name a view of a chain; what else stands there, a filter or mask, names none."""
+    names = [_name(node, part) for part in ("catalogName", "schemaName", "viewName")]
     return ".".join(names) if all(names) else ""
 
 
