@@ -15,6 +15,7 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
+    from hms_federation.trino.proof.proving import Prover
     from hms_federation.trino.proof.recording import QueryEvents
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
@@ -237,18 +238,23 @@ class Registry:
         )
 
     @cached_property
-    def query_events(self) -> QueryEvents:
-        """Takes what Trino tells of its queries, and proves that each was governed as it was decided."""
+    def prover(self) -> Prover:
+        """Proves that a query in Trino was governed as it was decided."""
         from hms_federation.trino.proof.policies import PolicyDecider
         from hms_federation.trino.proof.proving import Prover
-        from hms_federation.trino.proof.recording import QueryEvents
 
         trino = self.trino_settings
-        prover = Prover(
+        return Prover(
             decider=PolicyDecider(in_force=lambda: self.decisions_in_memory),
             trusted=frozenset() if trino is None else frozenset({trino.user, trino.evaluator}),
         )
-        return QueryEvents(catalogue=self.catalogue, prover=prover, clock=now)
+
+    @cached_property
+    def query_events(self) -> QueryEvents:
+        """Takes what Trino tells of its queries, and keeps the proof of each."""
+        from hms_federation.trino.proof.recording import QueryEvents
+
+        return QueryEvents(catalogue=self.catalogue, prover=self.prover, clock=now)
 
     @cached_property
     def caches(self) -> Caches:

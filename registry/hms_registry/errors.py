@@ -9,7 +9,8 @@
     │   ├── DatasetNotFound         also the answer for a dataset that the asker may not find
     │   ├── ColumnNotFound          also the answer for a column that the asker may not see
     │   ├── VersionNotFound
-    │   └── TokenNotFound           no bearer token has that id
+    │   ├── TokenNotFound           no bearer token has that id
+    │   └── QueryNotFound           nothing was told of a query of that id
     ├── NameAmbiguous               one name, several datasets
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
@@ -120,6 +121,10 @@ class VersionNotFound(NotFound):
 
 class TokenNotFound(NotFound):
     """No bearer token has that id."""
+
+
+class QueryNotFound(NotFound):
+    """Nothing was told of a query of that id."""
 
 
 class NameAmbiguous(HmsError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -48,6 +48,20 @@ class PolicyDecider:
             filters=decision.row_filters,
             columns=_columns(dataset, decision),
         )
+
+    def explain(
+        self, bundle: Bundle, *, user: str, groups: frozenset[str], dataset: Dataset, columns: Collection[str]
+    ) -> list[str]:
+        """Say why, of the dataset and of some columns of it, naming file and line of each rule."""
+        try:
+            principal = resolve_claimed(bundle, ClaimedIdentity(subject=user, groups=groups), auth_method="trino")
+        except AuthenticationFailed:
+            return [f"the policy knows no person {user}"]
+        decisions = self._decisions(bundle)
+        exact = [each.name for each in dataset.columns if each.name.lower() in columns]
+        asked: list[str | None] = [*dict.fromkeys(exact)] or [None]
+        told = [sentence for each in asked for sentence in decisions.explain(principal, dataset, each).sentences]
+        return list(dict.fromkeys(told))
 
     def _decisions(self, bundle: Bundle) -> PolicyDecisions:
         current = self._in_force()

@@ -7,7 +7,7 @@ Labels are those of now: a dataset that was labelled anew meanwhile is told in a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -29,6 +29,12 @@ class Decider(Protocol):
 
     def decide(self, bundle: Bundle, *, user: str, groups: frozenset[str], dataset: Dataset) -> Decided:
         """Return what one policy decides of a dataset for a user of Trino."""
+        ...
+
+    def explain(
+        self, bundle: Bundle, *, user: str, groups: frozenset[str], dataset: Dataset, columns: Collection[str]
+    ) -> list[str]:
+        """Say why, of the dataset and of some columns of it, naming file and line of each rule."""
         ...
 
 
@@ -62,6 +68,21 @@ class Prover:
             notes=tuple(_notes(query, bundles, moved=_moved(query, alarms, datasets.values(), uow=uow))),
         )
 
+    def explain(self, query: AppliedQuery, table: AppliedTable, *, uow: UnitOfWork) -> list[str]:
+        """Say which rules decided of a table, under the last policy that was in force while the query ran."""
+        dataset = _resolve(table, uow=uow) if self._is_governed(table) else None
+        ended_at = query.ended_at or query.created_at
+        bundles = uow.bundles.in_force(since=query.created_at - SKEW, until=ended_at + SKEW)
+        if dataset is None or not bundles:
+            return []
+        return self.decider.explain(
+            bundles[-1],
+            user=table.authorization,
+            groups=_groups(query, table),
+            dataset=dataset,
+            columns=[each.name for each in table.columns],
+        )
+
     def _is_governed(self, table: AppliedTable) -> bool:
         """Say whether policies decide of a table: not of Trino's own, and not of what the registry itself reads."""
         is_builtin = table.catalog == "system" or table.schema == "information_schema"
@@ -74,8 +95,13 @@ class Prover:
             return []
         if not bundles:
             return [Decided(epoch=0, dataset_id=dataset.id, may_read=False, reason="no policy was published")]
-        groups = query.groups if table.authorization == query.user else frozenset()
+        groups = _groups(query, table)
         return [self.decider.decide(each, user=table.authorization, groups=groups, dataset=dataset) for each in bundles]
+
+
+def _groups(query: AppliedQuery, table: AppliedTable) -> frozenset[str]:
+    """Return the groups of who read a table: Trino tells only those of who asked, not of a view's owner."""
+    return query.groups if table.authorization == query.user else frozenset()
 
 
 def _resolve(table: AppliedTable, *, uow: UnitOfWork) -> Dataset | None:
@@ -98,9 +124,7 @@ def _notes(query: AppliedQuery, bundles: Sequence[Bundle], *, moved: Sequence[Da
     notes = []
     if len(bundles) > 1:
         epochs = " and ".join(str(each.epoch) for each in bundles)
-        notes.append(
-            f"the policy changed while it ran, or seconds before: what either of epochs {epochs} decides counts"
-        )
+        notes.append(f"the policy changed while it ran, or just before: either of epochs {epochs} counts")
     notes += [f"{each.trino_name} was written since it began, so its labels may be others now" for each in moved]
     if query.error and not query.tables:
         notes.append("it failed before Trino said what it reads")
