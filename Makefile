@@ -18,7 +18,7 @@ install: $(STAMP) ## make .venv with everything in it; the command is .venv/bin/
 
 $(STAMP): pyproject.toml tests/stranger/pyproject.toml
 	@python=$$(scripts/find-python) && test -x $(BIN)/python || "$$python" -m venv $(VENV)
-	@scripts/install-packages $(BIN)/python $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,webhooks]'
+	@scripts/install-packages $(BIN)/python $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,trino,webhooks]'
 	@scripts/install-packages $(BIN)/python --no-deps tests/stranger
 	@touch $@
 
