@@ -53,7 +53,7 @@ def untold(
     begun = {each.query.query_id: each.query for each in running}
     for query in overdue(listed, now=now):
         if query.query_id not in known:
-            yield _missing(begun.pop(query.query_id, None) or _of(query))
+            yield _missing(begun.pop(query.query_id, _of(query)))
     for query_id, told in begun.items():
         if query_id not in by_id and query_id not in known:
             yield _missing(told)
