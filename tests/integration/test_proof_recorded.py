@@ -21,6 +21,7 @@ from hms_policies.bundles import make_bundle
 from hms_registry.domain.enforcement import AlarmKind, AppliedQuery, Proof, Verdict
 from hms_registry.errors import QueryNotFound
 from hms_registry.ports.catalogue import Catalogue
+from hms_registry.services.trino_settings import TrinoSettings
 from hms_registry.store import open_catalogue
 from statements import statements
 from store_samples import column, described, register
@@ -75,7 +76,8 @@ def publish(catalogue: Catalogue, polar: str, *, at: datetime) -> None:
 
 
 def prover() -> Prover:
-    return Prover(decider=PolicyDecider(in_force=lambda: None), trusted=frozenset({"hms-dta", "ev"}))
+    settings = TrinoSettings(url="http://127.0.0.1:8080", evaluator="ev", scratch="mine")
+    return Prover(decider=PolicyDecider(settings=settings, in_force=lambda: None), settings=settings)
 
 
 @pytest.fixture

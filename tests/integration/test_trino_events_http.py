@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 
 from command import hms
 from hms_registry.bootstrap import Registry
 from hms_registry.http import trino_events
-from hms_registry.http.problems import tell_problems
+from hms_registry.http.opa import make_trino_app
 from in_process import InProcess
 
 EVENTS = Path(__file__).parents[1] / "data" / "trino"
@@ -36,11 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trino(home: Path) -> Iterator[InProcess]:
     """What Trino posts to."""
     with Registry.open(home) as registry:
-        app = FastAPI()
-        app.state.registry = registry
-        tell_problems(app)
-        app.include_router(trino_events.router)
-        yield InProcess(app)
+        yield InProcess(make_trino_app(registry))
 
 
 def event(name: str, **changed: str) -> dict[str, object]:

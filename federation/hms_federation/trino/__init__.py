@@ -1,1 +1,1 @@
-"""Trino, governed by the registry: its catalogs, the answers to its access control, and the proof that they held."""
+"""A stock Trino under the registry's policy: what it asks, what it is told, and as whom."""

@@ -46,8 +46,7 @@ def query(
     query_id: Annotated[str, typer.Argument(metavar="ID", help="Trino's id of it, or the SHA-256 of its text.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say who asked a query, what was decided by which rule, what was applied, and whether that is the same. Exits
-    with 10 if it is not."""
+    """Say who asked, what was decided by which rule, and what was applied. Exits with 10 if that differs."""
     with home_of(context).registry() as registry:
         from hms_federation.trino.proof.telling import tell_query
 

@@ -46,13 +46,14 @@ def columns_in(text: str) -> frozenset[str]:
     return frozenset(column.name.lower() for column in parsed.find_all(exp.Column))
 
 
-def cast_type(text: str) -> str | None:
-    """Return the type that an expression is cast to as a whole: of a mask, that of the column as Trino has it."""
+def cast_type(text: str) -> str:
+    """Return the type that an expression is cast to as a whole: of a mask, that of the column as Trino has it. Empty
+    where it is no cast."""
     try:
         parsed = sqlglot.parse_one(text, read="trino")
     except (*PARSER_BREAKS, RecursionError):
-        return None
-    return parsed.to.sql("trino").lower() if isinstance(parsed, exp.Cast) else None
+        return ""
+    return parsed.to.sql("trino").lower() if isinstance(parsed, exp.Cast) else ""
 
 
 @lru_cache(4096)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hms_registry.domain.datasets import DatasetId
 
 Written = Callable[[str | None], str]
-"""Writes a mask for a column of a type; without one, of the type that is registered."""
+"""Writes a mask for a column of a type; None = the type that is registered, empty = of a type that has no text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

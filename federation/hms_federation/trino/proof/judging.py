@@ -83,7 +83,7 @@ def _filters(table: AppliedTable, decided: Decided) -> Iterator[Alarm]:
 
 def _column(table: AppliedTable, column: AppliedColumn, decided: Decided) -> Iterator[Alarm]:
     write, applied = decided.columns.get(column.name), column.mask or ""
-    mask = write(cast_type(applied)) if write is not None else ""
+    mask = "" if write is None else write(cast_type(applied) if applied else None)
     if column.name not in decided.columns:
         kind, fact = AlarmKind.DENIED_READ, f"{table.authorization} may not read {column.name} of {table.name}, and did"
     elif mask and not applied:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
+from hms_federation.trino.opa.system import is_of_system
+from hms_federation.trino.people import own_schema
 from hms_federation.trino.proof.deciding import Decided
 from hms_federation.trino.proof.judging import judge
 from hms_registry.domain.datasets import Dataset, DatasetId
@@ -19,6 +21,7 @@ from hms_registry.domain.enforcement import Alarm, AppliedQuery, AppliedTable, P
 from hms_registry.domain.names import TrinoName
 from hms_registry.ports.bundles import Bundle
 from hms_registry.ports.catalogue import UnitOfWork
+from hms_registry.services.trino_settings import TrinoSettings
 
 SKEW: Final = timedelta(seconds=2)
 """How far the clocks of Trino and of the registry may be apart, and a policy be under way: within it, either counts."""
@@ -43,11 +46,12 @@ class Prover:
     """Makes proofs.
 
     Attributes:
-        trusted: the registry's own names in Trino: they read what its views and masks are made of.
+        settings: they name the registry's own users in Trino, which read what its views and masks are made of, and
+            the catalog in which people make tables of their own.
     """
 
     decider: Decider
-    trusted: frozenset[str]
+    settings: TrinoSettings
 
     def prove(self, query: AppliedQuery, *, uow: UnitOfWork) -> Proof:
         """Hold what was applied against what was decided."""
@@ -84,9 +88,15 @@ class Prover:
         )
 
     def _is_governed(self, table: AppliedTable) -> bool:
-        """Say whether policies decide of a table: not of Trino's own, and not of what the registry itself reads."""
-        is_builtin = table.catalog == "system" or table.schema == "information_schema"
-        return not is_builtin and table.authorization not in self.trusted
+        """Say whether policies decide of a table: not of Trino's own, not of the person's own, and not
+        of what the registry itself reads."""
+        name = TrinoName(table.catalog, table.schema, table.table)
+        is_own = table.catalog == self.settings.scratch and table.schema == own_schema(table.authorization)
+        return not (is_own or is_of_system(name)) and table.authorization not in self._own_users
+
+    @property
+    def _own_users(self) -> tuple[str, str]:
+        return self.settings.user, self.settings.evaluator
 
     def _decided(
         self, query: AppliedQuery, table: AppliedTable, dataset: Dataset | None, *, bundles: Sequence[Bundle]
