@@ -70,7 +70,7 @@ class PolicyDecider:
         asker, decisions = self._asker(bundle, user, groups)
         if asker.kind is not Kind.PERSON:
             return [f"the policy knows no person {user}"]
-        exact = [name for name, _labels in dataset.labels.columns if name.lower() in columns]
+        exact: list[str | None] = [name for name, _labels in dataset.labels.columns if name.lower() in columns]
         told = [
             sentence
             for side in asker.sides
