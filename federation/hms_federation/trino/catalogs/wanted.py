@@ -189,9 +189,8 @@ def twin_columns(dataset: Dataset, *, has_views: bool = False) -> NotFederated |
 def _view(dataset: Dataset) -> str:
     """Write the view that a store's owner makes, so that Trino can tell all columns apart."""
     address = dataset.address
-    named = assign_lower(column.name for column in dataset.columns)
-    columns = ", ".join(
-        f"{name(each)} AS {name(lower)}" if each != lower else name(each) for each, lower in named.items()
-    )
+    lower = assign_lower(column.name for column in dataset.columns)
+    names = [column.name for column in dataset.columns]
+    columns = ", ".join(f"{name(each)} AS {name(lower[each])}" if each != lower[each] else name(each) for each in names)
     view = name(address.schema, f"{address.table}_in_trino")
     return " ".join(["CREATE VIEW", view, "AS SELECT", columns, "FROM", name(address.schema, address.table)])
