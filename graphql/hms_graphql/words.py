@@ -10,6 +10,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hms_registry.domain.changes import ChangeKind, Grade
 from hms_registry.domain.columns import PrivacyTier, StorageTier
+from hms_registry.domain.crawls import CrawlState
 from hms_registry.domain.datasets import DatasetKind, DatasetState
 from hms_registry.domain.decisions import Edit, Mask
 from hms_registry.domain.edges import EdgeKind
@@ -18,6 +19,7 @@ from hms_registry.domain.profiles import Method
 __all__ = [
     "SCALARS",
     "ChangeKind",
+    "CrawlState",
     "DatasetKind",
     "DatasetState",
     "Direction",
@@ -53,6 +55,7 @@ class Direction(Enum):
 
 for _word, _description in (
     (ChangeKind, "What became of a part of a schema."),
+    (CrawlState, "How a run ended. STOPPED: it would have taken away too much, and took away nothing."),
     (Grade, "Whether what was written against the version before still holds."),
     (PrivacyTier, "How private it is. What nobody labelled is RESTRICTED."),
     (StorageTier, "How soon the bytes can be had."),

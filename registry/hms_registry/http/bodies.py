@@ -223,6 +223,37 @@ class Sources(Body):
     sources: list[Source]
 
 
+class CrawlCounts(Body):
+    """Datasets that a run met, by what became of them; those that are gone or suspect were not met."""
+
+    listed: int
+    new: int
+    changed: int
+    unchanged: int
+    filtered: int
+    failed: int
+    gone: int
+    suspect: int
+    edges: int
+
+
+class Crawl(Body):
+    """One run over a source. `counts` is there once it has ended, if you may find all that the source holds."""
+
+    source: str
+    state: str
+    started_at: Time
+    finished_at: Time | None
+    counts: CrawlCounts | None = None
+
+
+class Crawls(Body):
+    """A page of runs, the latest first."""
+
+    crawls: list[Crawl]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
+
+
 class Ingested(Body):
     """What was registered."""
 

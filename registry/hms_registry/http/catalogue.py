@@ -18,6 +18,7 @@ from hms_registry.http.callers import Caller
 from hms_registry.http.cursors import MAX_CURSOR, address_before, cursor_after, cursor_at, offset_of
 from hms_registry.http.reading import kept_by_nobody, reading
 from hms_registry.services.catalogue import lineage, list_views, split_version, visible_sources
+from hms_registry.services.crawls import crawl_fact, list_crawls
 from hms_registry.services.deprecations import deprecation_of
 from hms_registry.services.history import past_of, step_fact
 from hms_registry.services.lineage.rendering import lineage_json
@@ -72,6 +73,16 @@ class Wanted(BaseModel):
             storage_tiers=self.storage,
             tags=self.tag,
         )
+
+
+class Runs(BaseModel):
+    """Which runs over sources are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Several = []
+    limit: Limit = 20
+    cursor: CursorText = ""
 
 
 @router.get("/dta/datasets", response_model=bodies.Listed)
@@ -160,3 +171,20 @@ def sources(request: Request, principal: Caller) -> dict[str, object]:
     with reading(request, principal, "sources") as asked:
         seen = visible_sources(uow=asked.uow, principal=principal, decisions=asked.decisions)
     return {"sources": [source_fact(status) for status in seen]}
+
+
+@router.get("/dta/crawls", response_model=bodies.Crawls, response_model_exclude_unset=True)
+def crawls(request: Request, principal: Caller, wanted: Annotated[Runs, Query()]) -> dict[str, object]:
+    """List runs over the stores in which you may find something, the latest first."""
+    offset = offset_of(wanted.cursor) if wanted.cursor else 0
+    with reading(request, principal, "crawls") as asked:
+        page = list_crawls(
+            uow=asked.uow,
+            principal=principal,
+            decisions=asked.decisions,
+            sources=wanted.source,
+            limit=wanted.limit,
+            offset=offset,
+        )
+    rest = cursor_at(offset + len(page.crawls)) if page.has_more else None
+    return {"crawls": [crawl_fact(each) for each in page.crawls], "next": rest}
