@@ -15,6 +15,7 @@ from hms_registry.domain.datasets import DatasetKind, DatasetState
 from hms_registry.domain.decisions import Edit, Mask
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.profiles import Method
+from hms_registry.domain.search import Rank
 
 __all__ = [
     "SCALARS",
@@ -30,6 +31,7 @@ __all__ = [
     "Mask",
     "Method",
     "PrivacyTier",
+    "Rank",
     "StorageTier",
     "long",
 ]
@@ -62,6 +64,12 @@ for _word, _description in (
     (DatasetKind, "What the store calls it."),
     (DatasetState, "What the last crawls saw of it."),
     (Mask, "How a query of yours would be shown a column. What would be denied is not listed at all."),
+    (
+        Rank,
+        "Why a hit stands where it does, in the order of a page: it has this very name; the worst place in which a "
+        "word of yours was found; of many hits, not all in names (ANYWHERE); found without words (LISTED); not to be "
+        "used any more.",
+    ),
     (Edit, "What somebody may do to what is said of a dataset. DECLASSIFY: also what could open something by it."),
     (Method, "How far the figures of a profile may be relied on: EXACT is of all rows."),
     (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),

@@ -41,6 +41,7 @@ class Found(Summary):
     """A dataset that a search found."""
 
     matched: Annotated[list[str], Field(description="Where the words were found: name, column, tag, description.")]
+    rank: Annotated[str, Field(description="Why it stands where it does.")]
 
 
 class Listed(Body):
@@ -64,9 +65,17 @@ class Facet(Body):
     more: int
 
 
-class SearchPage(Body):
-    """A page of what was found, best first."""
+class Correction(Body):
+    """A word that was looked for in place of one that nothing has."""
 
+    written: str
+    meant: str
+
+
+class SearchPage(Body):
+    """A page of what was found, best first. Words are corrected where nothing has all of them as they were written."""
+
+    corrections: list[Correction] = Field(default_factory=list)
     total: Annotated[int, Field(description="How many datasets you may find so, on other pages too.")]
     total_is_exact: Annotated[bool, Field(description="If not, there are more than `total`.")]
     datasets: list[Found]

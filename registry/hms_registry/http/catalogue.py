@@ -55,6 +55,13 @@ class Wanted(BaseModel):
     tier: Several = []
     storage: Several = []
     tag: Several = []
+    column: Several = []
+    type: Several = []
+    unit: Several = []
+    deprecated: Annotated[bool | None, Field(description="Only what is not to be used any more, or only the rest.")] = (
+        None
+    )
+    since: Annotated[str | None, Field(max_length=40, description="Only what its store changed then or later.")] = None
     facets: Annotated[bool, Field(description="Count what was found by source, owner, tag and so on.")] = False
     limit: Limit = 20
     cursor: CursorText = ""
@@ -63,7 +70,7 @@ class Wanted(BaseModel):
         """Return what it is narrowed to.
 
         Raises:
-            SettingsInvalid: there is no such tier.
+            SettingsInvalid: there is no such tier, or no such time.
         """
         return filter_of(
             sources=self.source,
@@ -72,6 +79,11 @@ class Wanted(BaseModel):
             privacy_tiers=self.tier,
             storage_tiers=self.storage,
             tags=self.tag,
+            columns=self.column,
+            column_types=self.type,
+            units=self.unit,
+            is_deprecated=self.deprecated,
+            updated_since=self.since,
         )
 
 

@@ -41,7 +41,12 @@ class View:
     @property
     def shows_values(self) -> bool:
         """True if no row filter stands between the person and the data."""
-        return self.decision.may_read and not self.decision.row_filters
+        return shows_values(self.decision)
+
+
+def shows_values(decision: Decision) -> bool:
+    """Say whether what is made of a dataset's values may be shown: every row of it may be read."""
+    return decision.may_read and not decision.row_filters
 
 
 def view_of(dataset: Dataset, *, principal: Principal, decisions: Decisions) -> View | None:
