@@ -6,7 +6,7 @@ ours and fails loudly.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -184,35 +184,6 @@ class History(Body):
 
     address: str
     versions: list[Step]
-
-
-class LineageNode(Body):
-    """One line of a lineage tree, depth first. What you may not find is counted, not named."""
-
-    depth: int
-    dataset: str | None
-    restricted: int
-    repeated: bool
-    same_data: bool
-
-
-class LineageEdge(Body):
-    """Something of one dataset comes from something of another."""
-
-    upstream: str
-    upstream_column: str | None
-    downstream: str
-    downstream_column: str | None
-    kind: str
-
-
-class Lineage(Body):
-    """All that a dataset comes from, or leads to, to the end."""
-
-    root: str
-    direction: Literal["up", "down"]
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
 
 
 class Source(Body):

@@ -6,7 +6,7 @@ whole: `lake.public."a/b"` is `/dta/datasets/lake.public.%22a%2Fb%22`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -17,11 +17,10 @@ from hms_registry.http import bodies
 from hms_registry.http.callers import Caller
 from hms_registry.http.cursors import MAX_CURSOR, address_before, cursor_after, cursor_at, offset_of
 from hms_registry.http.reading import kept_by_nobody, reading
-from hms_registry.services.catalogue import lineage, list_views, split_version, visible_sources
+from hms_registry.services.catalogue import list_views, split_version, visible_sources
 from hms_registry.services.crawls import crawl_fact, list_crawls
 from hms_registry.services.deprecations import deprecation_of
 from hms_registry.services.history import past_of, step_fact
-from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
 from hms_registry.services.search import filter_of, found_fact, search
 from hms_registry.services.views import detail, source_fact, summary
@@ -164,17 +163,6 @@ def find(request: Request, principal: Caller, wanted: Annotated[Wanted, Query()]
         asked.entry.update(total=str(found.total), shown=str(len(found.views)))
     rest = cursor_at(offset + len(found.views)) if found.has_next(offset=offset) else None
     return {**found_fact(found), "next": rest}
-
-
-@router.get("/dta/lineage/{name:dataset}", response_model=bodies.Lineage)
-def lineage_of(
-    request: Request, principal: Caller, name: Name, direction: Literal["up", "down"] = "up"
-) -> dict[str, object]:
-    """Tell all that a dataset comes from, or leads to, to the end; what you may not find is counted, not named."""
-    with reading(request, principal, "lineage") as asked:
-        view = asked.view(name)
-        graph = lineage(view, direction=direction, uow=asked.uow, principal=principal, decisions=asked.decisions)
-    return lineage_json(graph)
 
 
 @router.get("/dta/sources", response_model=bodies.Sources)
