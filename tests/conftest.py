@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from catalogues import catalogue, catalogues, memory
+from moulds import use_moulds
 from services.fixtures import (
     bucket,
+    governed_trino,
     hive_database,
     hive_metastore,
     hive_server,
@@ -21,6 +23,7 @@ from services.fixtures import (
     mongo_database,
     mongo_server,
     odd_mongo,
+    plain_trino,
     postgres_database,
     postgres_server,
     redis_server,
@@ -32,6 +35,7 @@ __all__ = [
     "bucket",
     "catalogue",
     "catalogues",
+    "governed_trino",
     "hive_database",
     "hive_metastore",
     "hive_server",
@@ -40,6 +44,7 @@ __all__ = [
     "mongo_database",
     "mongo_server",
     "odd_mongo",
+    "plain_trino",
     "postgres_database",
     "postgres_server",
     "pytest_collection_modifyitems",
@@ -47,6 +52,11 @@ __all__ = [
     "redis_server",
     "seaweed_server",
 ]
+
+
+def pytest_configure() -> None:
+    """Before any test, and in each process that tests."""
+    use_moulds()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@
 
 The environment variable HMS_DTA_CATALOGUE holds a URL that goes before the file's. What stands under
 `webhooks` is told in `services.webhooks`, under `identity` in `services.identity_settings`, under `cache` in
-`services.cache_settings`, under `graphql` in `services.graphql_settings`.
+`services.cache_settings`, under `graphql` in `services.graphql_settings`, under `trino` in `services.trino_settings`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("cache", "catalogue", "graphql", "identity", "ingest", "tracing", "webhooks"))
+    top.only(("cache", "catalogue", "graphql", "identity", "ingest", "tracing", "trino", "webhooks"))
     return top
 
 
@@ -127,10 +127,15 @@ def _check(fields: Fields, url: str, *, hint: str) -> None:
         raise fields.wrong(line, "url", "it holds a secret in plain text", hint=f"{hint}, or name a password_file")
 
 
-def _with_password(url: str, fields: Fields, *, home: Path) -> str:
+def read_password(fields: Fields, *, home: Path) -> str | None:
+    """Return the password in the file that *fields* name as `password_file`; None if they name none.
+
+    Raises:
+        SettingsInvalid: the file cannot be read, or is empty.
+    """
     named = fields.text("password_file")
     if named is None:
-        return url
+        return None
     try:
         password = (home / named).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
@@ -140,4 +145,9 @@ def _with_password(url: str, fields: Fields, *, home: Path) -> str:
         ) from None
     if not password:
         raise SettingsInvalid(f"the password_file of the {fields.path} is empty", hint="put the password into it")
-    return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
+    return password
+
+
+def _with_password(url: str, fields: Fields, *, home: Path) -> str:
+    password = read_password(fields, home=home)
+    return url if password is None else f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
