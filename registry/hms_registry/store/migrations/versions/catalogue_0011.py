@@ -1,4 +1,4 @@
-"""The words of documents, so that one that is mistyped finds them; what is deprecated comes last."""
+"""What engines that are not ours told of their queries, and what was found of each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Make the table, empty: `upgrade` derives it, and the keys of documents, again."""
+    """Add a table; nobody was told anything yet."""
     op.create_table(
-        "search_words",
-        sa.Column("word", sa.Text(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("first", sa.Text(), nullable=False),
-        sa.Column("last", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("word", name=op.f("pk_search_words")),
+        "proofs",
+        sa.Column("query_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("query_id", name=op.f("pk_proofs")),
     )
-    op.create_index(op.f("ix_search_words_first_size"), "search_words", ["first", "size"], unique=False)
-    op.create_index(op.f("ix_search_words_last_size"), "search_words", ["last", "size"], unique=False)
+    op.create_index(op.f("ix_proofs_verdict_at"), "proofs", ["verdict", "at"], unique=False)
