@@ -19,7 +19,7 @@ install: $(STAMP) ## make .venv with everything in it; the command is .venv/bin/
 $(STAMP): pyproject.toml tests/stranger/pyproject.toml
 	@python=$$(scripts/find-python) && test -x $(BIN)/python || "$$python" -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install -q $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,webhooks]'
+	$(BIN)/python -m pip install -q $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,trino,webhooks]'
 	$(BIN)/python -m pip install -q --no-deps tests/stranger
 	@touch $@
 
