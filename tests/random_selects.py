@@ -1,4 +1,4 @@
-"""SELECTs drawn by one number over the tables of `trino_world`: typed, so that most of them have an answer."""
+"""SELECTs drawn by one number over the tables of `lake_world`: typed, so that most of them have an answer."""
 
 from __future__ import annotations
 

@@ -1,106 +1,194 @@
-"""One database that both engines read: a registry over it, and a catalog of Trino's with the registry's name for it."""
+"""A small registry that a Trino is governed by, and the questions that Trino 476 asks of it."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 
-from governed import crawl_sources, publish_policies
+import httpx
+from anyio.from_thread import start_blocking_portal
+
+from hms_policies.bundles import make_bundle
 from hms_registry.bootstrap import Registry
-from services.postgres import PASSWORD, Database
-from services.trino import Trino
+from hms_registry.domain.columns import Column, ColumnPath, PrivacyTier
+from hms_registry.domain.datasets import DatasetRef, DescribedDataset
+from hms_registry.domain.manifests import Manifest, ManifestColumn
+from hms_registry.domain.names import Address, TrinoName, split_name
+from hms_registry.domain.sources import Source
+from hms_registry.http.opa import BASE, make_trino_app
+from hms_registry.services.trino_settings import TrinoSettings
 
-LAKE = "lake"
+SETTINGS = TrinoSettings(
+    url="http://127.0.0.1:8080",
+    scratch="scratch",
+    impersonators=frozenset({"superset"}),
+    key_table=TrinoName("hms_keys", "hms", "keys"),
+)
+SERVICE, EVALUATOR = SETTINGS.user, SETTINGS.evaluator
 
-PEOPLE = {"olga": "steward", "nora": "nurse", "ana": "analyst", "bob": "clerk"}
-"""By name their role: olga sees everything as it is, the others what the masks and filters below leave."""
-
-MASKS = {
-    # by role: column to mask
-    "nurse": {"phone": "partial", "born": "year-of-date", "note": "redact"},
-    "analyst": {"phone": "null", "born": "null", "name": "redact", "amount": "null", "weight": "null", "at": "null"},
-    "clerk": {"name": "partial", "note": "null", "seen": "null"},
-}
-DENIED = {"nurse": (), "analyst": ("note",), "clerk": ("phone", "born")}
-FILTERS = {
-    "nurse": {"patients": "ward IN ('A', 'B')", "visits": "cost IS NULL OR cost < 500"},
-    "analyst": {"visits": "seen >= DATE '2024-01-15'"},
-    "clerk": {"patients": "phone LIKE '%5%' OR phone IS NULL", "visits": "patient % 2 = 0"},
-}
-
-TABLES = """
-CREATE TABLE patients (id int PRIMARY KEY, name varchar(20), phone text, ward varchar(2), born date, weight double
-  precision, note text);
-INSERT INTO patients VALUES
-  (1, 'Ada Ruiz', '555-0101', 'A', '1980-02-29', 61.5, 'stable'),
-  (2, 'Bo Chen', '555-0102', 'B', '1991-12-31', 80.25, NULL),
-  (3, 'Cy Łuć', NULL, 'A', NULL, NULL, ''),
-  (4, 'Di Ojo', '499-7788', 'C', '2000-01-01', 'NaN', 'it''s "fine"'),
-  (5, NULL, '555-0105', NULL, '1969-12-31', 70.0, 'naïve 😀'),
-  (6, 'Ed Fox', '555-0101', 'B', '1980-02-29', -0.0, 'stable'),
-  (7, 'ada ruiz', '12', 'a', '2024-01-31', 61.5, '  padded ');
-CREATE TABLE visits (id bigint PRIMARY KEY, patient int, seen date, at timestamp(3), amount numeric(12,2),
-  cost int, is_urgent boolean);
-INSERT INTO visits SELECT n, n % 8, DATE '2024-01-01' + (n * 3 % 60)::int,
-  TIMESTAMP '2024-01-01 00:00:00' + n * INTERVAL '7 hours 13 seconds 250 milliseconds',
-  CASE WHEN n % 5 = 0 THEN NULL ELSE (n * 37 % 1000) / 4.0 END,
-  CASE WHEN n % 7 = 0 THEN NULL ELSE n * 53 % 700 END, CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END
-  FROM generate_series(1, 40) AS n
+ROLES = """
+roles:
+  analyst: {description: Looks at shipping, clearance: PII-SAFE}
+  steward: {description: Looks after data, clearance: RESTRICTED}
+people:
+  ana: {roles: [analyst]}
+  sam: {roles: [steward]}
+  superset: {roles: []}
+  pia: {roles: [analyst], purpose: outbreak}
+groups:
+  shipping: [analyst]
 """
 
+POLICY = """
+allow(p: Principal, _, d: Dataset) if
+    "analyst" in p.roles and d.source in ["lake", "cdc"] and d.privacy_tier <= p.clearance;
+allow(p: Principal, _, d: Dataset) if "steward" in p.roles and d.source in ["lake", "cdc", "hidden"];
+allow(p: Principal, "find", d: Dataset) if "analyst" in p.roles and "listed" in d.tags;
+row_filter(p: Principal, d: Dataset, "outcome <> 'test'") if "line-list" in d.tags and not "steward" in p.roles;
+mask(p: Principal, c: Column, "partial") if "identifier" in c.tags and not "steward" in p.roles;
+mask(p: Principal, c: Column, "null") if "name" in c.tags and not "steward" in p.roles;
+deny(p: Principal, "read", c: Column) if "denied" in c.tags and not "steward" in p.roles;
+"""
 
-def make_world(home: Path, *, database: Database, trino: Trino) -> Registry:
-    """Fill an empty database, make a home over it, and have Trino read it under the same name."""
-    database.execute(*TABLES.split(";\n"))
-    (home / "policies").mkdir(parents=True)
-    (home / "policies" / "rules.polar").write_text(_rules(), encoding="utf-8")
-    (home / "policies" / "roles.yml").write_text(_roles(), encoding="utf-8")
-    url = f"postgresql://postgres:${{LAKE_PASSWORD}}@127.0.0.1:{database.port}/{database.name}"
-    (home / "sources.yml").write_text(f"sources:\n  {LAKE}: {{url: '{url}'}}\n", encoding="utf-8")
-    (home / "settings.yml").write_text(f"trino: {{url: '{trino.url}'}}\n", encoding="utf-8")
-    registry = Registry(home, environ={**os.environ, "LAKE_PASSWORD": PASSWORD})
-    publish_policies(registry)
-    recrawl(registry)
+Labelled = Mapping[str, tuple[str, str]]
+"""Columns: name -> Trino type and tag, which may be empty."""
+
+DATASETS: Mapping[str, tuple[PrivacyTier, frozenset[str], Labelled]] = {
+    "lake.locks.passages": (
+        PrivacyTier.PUBLIC,
+        frozenset(),
+        {"day": ("date", ""), "vessel_id": ("varchar", "identifier"), "tonnage": ("double", "")},
+    ),
+    "lake.locks.plain": (PrivacyTier.PUBLIC, frozenset(), {"n": ("bigint", ""), "MixCol": ("varchar", "")}),
+    'lake.locks."passages$partitions"': (PrivacyTier.PUBLIC, frozenset(), {"n": ("bigint", "")}),
+    "lake.locks.twins": (
+        PrivacyTier.PUBLIC,
+        frozenset(),
+        {"A": ("varchar", ""), "a": ("varchar", ""), "n": ("bigint", "")},
+    ),
+    "cdc.public.line_list": (
+        PrivacyTier.PII_SAFE,
+        frozenset({"line-list"}),
+        {
+            "outcome": ("varchar", ""),
+            "patient": ("row(name varchar, ssn varchar)", "name"),
+            "ssn": ("varchar(11)", "denied"),
+        },
+    ),
+    "cdc.public.secret": (PrivacyTier.RESTRICTED, frozenset(), {"n": ("bigint", "")}),
+    "cdc.public.listed": (PrivacyTier.RESTRICTED, frozenset({"listed"}), {"n": ("bigint", "")}),
+    'cdc."Odd Schema"."T%""x"': (PrivacyTier.PUBLIC, frozenset(), {"n": ("bigint", "")}),
+    "hidden.vault.gold": (PrivacyTier.RESTRICTED, frozenset(), {"n": ("bigint", "")}),
+}
+
+
+def registry_of(
+    *, policy: str = POLICY, roles: str = ROLES, settings: TrinoSettings = SETTINGS, datasets: Iterable[str] = DATASETS
+) -> Registry:
+    """A registry in memory, its policy in force."""
+    registry = Registry.in_memory()
+    registry.trino_settings = settings
+    with registry.catalogue.unit(writes=True) as uow:
+        for name in sorted({Address.parse(each).source for each in datasets}):
+            uow.sources.put(Source(name=name, kind="files", url="file:."))
+        uow.commit()
+    register(registry, *datasets)
+    publish(registry, policy, roles=roles)
     return registry
 
 
-def recrawl(registry: Registry) -> None:
-    """Crawl its sources again."""
-    (report,) = crawl_sources(registry)
-    assert report.is_ok, report
+def publish(registry: Registry, policy: str, *, roles: str = ROLES) -> None:
+    """Put a policy in force."""
+    with registry.catalogue.unit(writes=True) as uow:
+        uow.bundles.publish(make_bundle({"rules.polar": policy, "roles.yml": roles}, author="sam"))
+        uow.commit()
 
 
-def add_catalog(trino: Trino, database: Database) -> None:
-    """Make the database a catalog, as `hms-dta trino sync` words it."""
-    trino.drop_catalog(LAKE)
-    trino.create_catalog(
-        LAKE,
-        {
-            "connector.name": "postgresql",
-            "connection-url": f"jdbc:postgresql://127.0.0.1:{database.port}/{database.name}",
-            "connection-user": "postgres",
-            "connection-password": "${ENV:LAKE_PASSWORD}",
-            "case-insensitive-name-matching": "true",
-            "unsupported-type-handling": "IGNORE",
-        },
+def register(registry: Registry, *names: str) -> None:
+    """Register datasets of `DATASETS`, or others with one column, public."""
+    with registry.catalogue.unit(writes=True) as uow:
+        for address in map(Address.parse, names):
+            tier, tags, columns = DATASETS.get(str(address), (PrivacyTier.PUBLIC, frozenset(), {"n": ("bigint", "")}))
+            uow.registrations.register([_described(address, columns)])
+            stated = tuple(
+                ManifestColumn(name=name, tags=frozenset({tag} - {""})) for name, (_, tag) in columns.items()
+            )
+            manifest = Manifest(name="", source="x", privacy_tier=tier, tags=tags, columns=stated)
+            uow.registrations.annotate(address, manifest)
+        uow.commit()
+
+
+def _described(address: Address, columns: Labelled) -> DescribedDataset:
+    return DescribedDataset(
+        ref=DatasetRef(address=address),
+        columns=tuple(Column(path=ColumnPath.of(name), trino_type=kind) for name, (kind, _tag) in columns.items()),
     )
 
 
-def _rules() -> str:
-    lines = ["allow(_: Principal, _, _: Dataset);"]
-    for role, masks in MASKS.items():
-        who = f'"{role}" in principal.roles'
-        for column, mask in masks.items():
-            lines.append(f'mask(principal: Principal, column: Column, "{mask}") if {who} and column.name = "{column}";')
-        for column in DENIED[role]:
-            lines.append(f'deny(principal: Principal, "read", column: Column) if {who} and column.name = "{column}";')
-        for table, text in FILTERS[role].items():
-            named = f'dataset.name = "{LAKE}.public.{table}"'
-            lines.append(f'row_filter(principal: Principal, dataset: Dataset, "{text}") if {who} and {named};')
-    return "\n".join(lines) + "\n"
+def asks(operation: str, *, user: str, groups: Sequence[str] = (), **action: object) -> dict[str, object]:
+    """A question as Trino 476 writes it."""
+    context = {"identity": {"user": user, "groups": list(groups)}, "softwareStack": {"trinoVersion": "476"}}
+    return {"input": {"context": context, "action": {"operation": operation, **action}}}
 
 
-def _roles() -> str:
-    roles = "".join(f"  {role}: {{clearance: RESTRICTED}}\n" for role in PEOPLE.values())
-    people = "".join(f"  {person}: {{roles: [{role}]}}\n" for person, role in PEOPLE.items())
-    return f"roles:\n{roles}people:\n{people}"
+def table(name: str, *columns: str, listed: bool = True) -> dict[str, object]:
+    """A table as a resource, its columns named where there are any, or where an empty list is asked for."""
+    catalog, schema, named = split_name(name)
+    found: dict[str, object] = {"catalogName": catalog, "schemaName": schema, "tableName": named}
+    return {"table": {**found, "columns": list(columns)} if columns or not listed else found}
+
+
+def column(name: str, of: str, kind: str) -> dict[str, object]:
+    """A column as a resource."""
+    catalog, schema, named = split_name(of)
+    found = {"catalogName": catalog, "schemaName": schema, "tableName": named, "columnName": name, "columnType": kind}
+    return {"column": found}
+
+
+class Trino:
+    """Asks the app in this process, as Trino does."""
+
+    def __init__(self, registry: Registry, post: Callable[..., httpx.Response]) -> None:
+        self.registry = registry
+        self.post = post
+
+    def ask(self, door: str, question: object) -> object:
+        """What is answered, and well."""
+        answer = self.post(f"{BASE}{door}", json=question)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["decision_id"]) == 32
+        return answer.json()["result"]
+
+    def allows(self, operation: str, *, user: str, **action: object) -> object:
+        """Whether an operation is allowed."""
+        return self.ask("allow", asks(operation, user=user, **action))
+
+    def reads(self, name: str, *columns: str, user: str) -> object:
+        """Whether somebody may select columns of a table."""
+        return self.allows("SelectFromColumns", user=user, resource=table(name, *columns, listed=False))
+
+    def among(self, operation: str, resources: Sequence[object], *, user: str) -> object:
+        """Which resources somebody may see."""
+        return self.ask("batch", asks(operation, user=user, filterResources=list(resources)))
+
+    def filters(self, name: str, *, user: str) -> object:
+        """The row filters of a table."""
+        return self.ask("rowFilters", asks("GetRowFilters", user=user, resource=table(name)))
+
+    def masks(self, name: str, columns: Mapping[str, str], *, user: str) -> dict[str, object]:
+        """The masks of columns (name -> type in Trino), by name."""
+        named = list(columns)
+        asked = [column(each, name, columns[each]) for each in named]
+        told = self.ask("batchColumnMasks", asks("GetColumnMask", user=user, filterResources=asked))
+        return {named[each["index"]]: each["viewExpression"] for each in told}
+
+
+@contextmanager
+def trino_asking(registry: Registry) -> Iterator[Trino]:
+    """Serve the app that Trino asks, in this process."""
+    app = make_trino_app(registry)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(client):
+        yield Trino(registry, lambda path, **sent: portal.call(partial(client.post, path, **sent)))

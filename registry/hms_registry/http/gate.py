@@ -17,11 +17,13 @@ class Gate:
 
     Args:
         names: hosts that it is called by, besides those of loopback; in lower case.
+        most_bytes: that a body may have, where that is not 256 KiB.
     """
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] = frozenset()) -> None:
+    def __init__(self, app: ASGIApp, *, names: frozenset[str] = frozenset(), most_bytes: int = _BODY_BYTES) -> None:
         self._app = app
         self._names = _LOOPBACK | names
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -35,10 +37,11 @@ class Gate:
             await _refuse(send, 403, "the Host header names another machine", hint)
         elif any(not self._is_ours(origin) for origin in headers.getlist("origin")):
             await _refuse(send, 403, "a page of another site called", "call it from a program, or a page it serves")
-        elif _is_too_long(headers.get("content-length")):
-            await _refuse(send, 413, "the request is larger than 256 KiB", "send one query")
+        elif _is_too_long(headers.get("content-length"), self._most_bytes):
+            message = f"the request is larger than {self._most_bytes >> 10} KiB"
+            await _refuse(send, 413, message, "send one query")
         else:
-            await self._app(scope, _bounded(receive), send)
+            await self._app(scope, _bounded(receive, self._most_bytes), send)
 
     def _is_ours(self, url: str) -> bool:
         try:
@@ -47,11 +50,11 @@ class Gate:
             return False
 
 
-def _is_too_long(length: str | None) -> bool:
-    return length is not None and (not length.isdecimal() or int(length) > _BODY_BYTES)
+def _is_too_long(length: str | None, most_bytes: int) -> bool:
+    return length is not None and (not length.isdecimal() or int(length) > most_bytes)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most_bytes: int) -> Receive:
     """Hand out a body no further than the bound; a longer one, sent in chunks, arrives as a disconnect."""
     seen = 0
 
@@ -59,7 +62,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        return message if seen <= _BODY_BYTES else {"type": "http.disconnect"}
+        return message if seen <= most_bytes else {"type": "http.disconnect"}
 
     return bounded
 

@@ -103,8 +103,9 @@ def _any(call: Aggregate) -> Typed:
 
 
 def _count_if(call: Aggregate) -> Typed:
+    """Of no row and of NULLs alone it is 0; DuckDB's count_if says NULL."""
     call.takes(1)
-    return Typed(f"CAST({call.of('count_if', call.as_type(0, BOOLEAN).sql)} AS BIGINT)", BIGINT)
+    return Typed(call.of("count", f"nullif({call.as_type(0, BOOLEAN).sql}, false)"), BIGINT)
 
 
 def _array_agg(call: Aggregate) -> Typed:
