@@ -1,4 +1,4 @@
-"""TPC-H's tables, at a hundredth or less, and its twenty-two questions: https://www.tpc.org/tpch/, validation values."""
+"""TPC-H's tables at a hundredth or less, and its twenty-two questions (https://www.tpc.org/tpch/)."""
 
 from __future__ import annotations
 

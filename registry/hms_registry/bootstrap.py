@@ -15,11 +15,8 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
-<<<<<<< HEAD
     from hms_federation.trino.asking.engine import TrinoEngine
-=======
     from hms_federation.trino.opa.access import Access
->>>>>>> main
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
@@ -268,14 +265,19 @@ class Registry:
 
         from hms_federation.compiler.on_trino import plan_on_trino
         from hms_federation.trino.asking.engine import TrinoEngine
-        from hms_policies import mask_expression
+        from hms_policies import mask_expression, resolve_claimed
+        from hms_registry.domain.principals import ClaimedIdentity
+
+        def as_there(subject: str) -> Principal:
+            claimed = ClaimedIdentity(subject=subject)
+            return resolve_claimed(self.decisions().bundle, claimed, auth_method="trino")
 
         if self.trino_settings is None:
             return None
         return TrinoEngine(
             self.trino_settings,
             planner=partial(plan_on_trino, mask_sql=mask_expression),
-            as_there=partial(self.principal, auth_method="trino"),
+            as_there=as_there,
         )
 
     @cached_property
