@@ -11,6 +11,8 @@ from services.postgres import PASSWORD, Database
 from services.trino import Trino
 
 LAKE = "lake"
+SERVICE = "hms-dta"
+"""As whom catalogs are made: a governed Trino lets nobody else."""
 
 PEOPLE = {"olga": "steward", "nora": "nurse", "ana": "analyst", "bob": "clerk"}
 """By name their role: olga sees everything as it is, the others what the masks and filters below leave."""
@@ -45,7 +47,9 @@ INSERT INTO visits SELECT n, n % 8, DATE '2024-01-01' + (n * 3 % 60)::int,
   TIMESTAMP '2024-01-01 00:00:00' + n * INTERVAL '7 hours 13 seconds 250 milliseconds',
   CASE WHEN n % 5 = 0 THEN NULL ELSE (n * 37 % 1000) / 4.0 END,
   CASE WHEN n % 7 = 0 THEN NULL ELSE n * 53 % 700 END, CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END
-  FROM generate_series(1, 40) AS n
+  FROM generate_series(1, 40) AS n;
+CREATE TABLE odd (x double precision);
+INSERT INTO odd VALUES ('NaN'), (2), (0), (NULL)
 """
 
 
@@ -72,7 +76,7 @@ def recrawl(registry: Registry) -> None:
 
 def add_catalog(trino: Trino, database: Database) -> None:
     """Make the database a catalog, as `hms-dta trino sync` words it."""
-    trino.drop_catalog(LAKE)
+    trino.drop_catalog(LAKE, user=SERVICE)
     trino.create_catalog(
         LAKE,
         {
@@ -83,6 +87,7 @@ def add_catalog(trino: Trino, database: Database) -> None:
             "case-insensitive-name-matching": "true",
             "unsupported-type-handling": "IGNORE",
         },
+        user=SERVICE,
     )
 
 

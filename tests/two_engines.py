@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import NamedTuple
+
+from anyio.from_thread import start_blocking_portal
 
 from hms_federation.answer import Answer
 from hms_registry.bootstrap import Registry
 from hms_registry.errors import HmsError
+from hms_registry.http.metrics import Metrics
+from hms_registry.services.trino_settings import OpaListener
+from hms_registry.trino_listener import TrinoListener
 
 
 class Told(NamedTuple):
@@ -50,6 +56,19 @@ def is_same(here: Told, there: Told, *, in_order: bool) -> bool:
 def is_refused(told: Told) -> bool:
     """Say whether the embedded engine promises no answer, so that there is nothing to compare."""
     return told.error == "sql-refused"
+
+
+@contextmanager
+def listening(registry: Registry, *, port: int) -> Iterator[Metrics]:
+    """Answer at a port what a Trino asks a registry."""
+    metrics = Metrics(registry)
+    listener = TrinoListener(registry, OpaListener(port=port), metrics=metrics)
+    with start_blocking_portal() as portal:
+        portal.call(listener.start)
+        try:
+            yield metrics
+        finally:
+            portal.call(listener.stop)
 
 
 def _told(ask: Callable[[], Answer]) -> Told:
