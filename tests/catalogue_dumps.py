@@ -24,6 +24,7 @@ from hms_registry.domain.curations import CuratedColumn, Curation, Deprecation
 from hms_registry.domain.datasets import Dataset, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.domain.enforcement import AppliedQuery, Proof, Verdict
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
@@ -39,6 +40,10 @@ from store_samples import LAKE, column, described
 
 FOLDER = Path(__file__).parent / "data" / "catalogue"
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PROOF = Proof(
+    query=AppliedQuery(query_id="20261121_1", user="ana", groups=frozenset(), state="QUEUED", kind="", created_at=AT),
+    verdict=Verdict.RUNNING,
+)
 _TABLES = ("Locks", "locks", "Passages é", 'odd."name"')
 
 
@@ -77,6 +82,7 @@ def fill(catalogue: Catalogue) -> None:
         token = IssuedToken(id="one", digest="0" * 64, subject="ana", purpose="audit", made_at=AT, ends_at=AT)
         uow.bearer_tokens.add([token])
         uow.bearer_tokens.revoke("one", at=AT)
+        uow.trino_catalogs.put("lake", "0" * 16)
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
         heir = Deprecation(reason="old é", successor=done[1].dataset_id)
         words = CuratedColumn(path="id", description="number", tags=frozenset({"key"}))
@@ -87,6 +93,7 @@ def fill(catalogue: Catalogue) -> None:
             ),
             event="DatasetDeprecated",
         )
+        uow.proofs.put(PROOF)
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
         )

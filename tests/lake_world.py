@@ -27,7 +27,7 @@ DENIED = {"nurse": (), "analyst": ("note",), "clerk": ("phone", "born")}
 FILTERS = {
     "nurse": {"patients": "ward IN ('A', 'B')", "visits": "cost IS NULL OR cost < 500"},
     "analyst": {"visits": "seen >= DATE '2024-01-15'"},
-    "clerk": {"patients": "phone LIKE '%5%' OR phone IS NULL", "visits": "patient % 2 = 0"},
+    "clerk": {"patients": "phone LIKE '%5%' OR phone IS NULL", "visits": "patient <> 3 AND cost + 1 > 10"},
 }
 
 TABLES = """

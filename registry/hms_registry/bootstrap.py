@@ -16,7 +16,10 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
     from hms_federation.trino.asking.engine import TrinoEngine
+    from hms_federation.trino.catalogs import TrinoCatalogs
     from hms_federation.trino.opa.access import Access
+    from hms_federation.trino.proof.proving import Prover
+    from hms_federation.trino.proof.recording import QueryEvents
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
@@ -279,6 +282,45 @@ class Registry:
             planner=partial(plan_on_trino, mask_sql=mask_expression),
             as_there=as_there,
         )
+
+    @property
+    def trino_catalogs(self) -> TrinoCatalogs:
+        """What the catalogs of the governed Trino are made from.
+
+        Raises:
+            SettingsInvalid: the settings name no Trino.
+        """
+        from hms_federation.trino.catalogs import TrinoCatalogs
+
+        if self.trino_settings is None:
+            hint = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
+            raise SettingsInvalid("settings.yml names no Trino", hint=hint)
+        return TrinoCatalogs(
+            settings=self.trino_settings,
+            sources=self.sources,
+            adapters=self.adapters,
+            catalogue=self.catalogue,
+            environ=self.environ,
+        )
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Proves that a query in Trino was governed as it was decided."""
+        from hms_federation.trino.proof.policies import PolicyDecider
+        from hms_federation.trino.proof.proving import Prover
+        from hms_registry.services.trino_settings import TrinoSettings
+
+        # Who governs no Trino any more may still ask what was applied in the one that was.
+        settings = self.trino_settings or TrinoSettings(url="")
+        decider = PolicyDecider(settings=settings, in_force=lambda: self.decisions_in_memory)
+        return Prover(decider=decider, settings=settings)
+
+    @cached_property
+    def query_events(self) -> QueryEvents:
+        """Takes what Trino tells of its queries, and keeps the proof of each."""
+        from hms_federation.trino.proof.recording import QueryEvents
+
+        return QueryEvents(catalogue=self.catalogue, prover=self.prover, clock=now)
 
     @cached_property
     def caches(self) -> Caches:

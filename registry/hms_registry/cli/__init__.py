@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import typer
 
 from hms_registry.cli import (
+    auditing,
     catalogue,
     checking,
     crawling,
@@ -31,6 +32,7 @@ from hms_registry.cli import (
     seeding,
     serving,
     tokens,
+    trino,
 )
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
@@ -68,11 +70,13 @@ for module in (
     lineage,
     feeding,
     querying,
+    auditing,
     policy,
     serving,
     tokens,
     seeding,
     indexing,
+    trino,
 ):
     module.add_to(app)
 

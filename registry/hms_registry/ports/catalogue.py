@@ -34,9 +34,11 @@ from hms_registry.ports.bundles import Bundles
 from hms_registry.ports.crawls import Crawls
 from hms_registry.ports.edges import Edges, Walks
 from hms_registry.ports.profiles import KeptProfiles
+from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
 from hms_registry.ports.tokens import BearerTokens
+from hms_registry.ports.trino import MadeCatalogs
 
 
 class Sources(Protocol):
@@ -158,6 +160,8 @@ class UnitOfWork(Protocol):
     @property
     def audit(self) -> Audit: ...
     @property
+    def proofs(self) -> Proofs: ...
+    @property
     def outbox(self) -> Outbox: ...
     @property
     def deliveries(self) -> Deliveries: ...
@@ -167,6 +171,8 @@ class UnitOfWork(Protocol):
     def profiles(self) -> KeptProfiles: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
+    @property
+    def trino_catalogs(self) -> MadeCatalogs: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -273,6 +273,16 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("query_id", Text, primary_key=True),  # as the engine that ran it names it
+    Column("at", Text, nullable=False),  # when it began, by the clock of that engine
+    Column("verdict", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "verdict", "at"),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -308,4 +318,11 @@ bearer_tokens = Table(
     Column("made_at", Text, nullable=False),
     Column("ends_at", Text, nullable=False),
     Column("revoked_at", Text),
+)
+
+trino_catalogs = Table(
+    "trino_catalogs",
+    metadata,
+    Column("name", Text, primary_key=True),  # of a source, and of the catalog that was made of it by statements
+    Column("definition", Text, nullable=False),  # a digest: what tells one definition from another
 )

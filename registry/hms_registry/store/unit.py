@@ -28,11 +28,13 @@ from hms_registry.store.inventory import SqlInventory
 from hms_registry.store.moments import Moments
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.profiles import SqlProfiles
+from hms_registry.store.proofs import SqlProofs
 from hms_registry.store.registrations import SqlRegistrations
 from hms_registry.store.renaming import SqlRenames
 from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
+from hms_registry.store.trino_catalogs import SqlTrinoCatalogs
 
 if TYPE_CHECKING:
     from hms_registry.store.graph.index import GraphIndex
@@ -147,6 +149,10 @@ class SqlUnit:
         return SqlAudit(self._session)
 
     @cached_property
+    def proofs(self) -> SqlProofs:
+        return SqlProofs(self._session)
+
+    @cached_property
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(self._session)
 
@@ -166,6 +172,10 @@ class SqlUnit:
     def bearer_tokens(self) -> SqlBearerTokens:
         return SqlBearerTokens(self._session)
 
+    @cached_property
+    def trino_catalogs(self) -> SqlTrinoCatalogs:
+        return SqlTrinoCatalogs(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -181,7 +191,7 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
-    "walks",
+    "walks", "proofs", "trino_catalogs",
 )  # fmt: skip
 
 
