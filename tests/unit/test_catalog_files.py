@@ -13,6 +13,7 @@ from hms_federation.trino.catalogs.text import MARK
 from hms_registry.bootstrap import Registry
 from hms_registry.errors import SettingsInvalid
 from services.running import free_port
+from store_samples import described, register
 
 LAKE = {"url": "postgresql://reader:${PASSWORD}@db.example/lake"}
 ENVIRON = {"PASSWORD": "canary-77af"}
@@ -133,6 +134,20 @@ def test_a_secret_that_trino_would_read_otherwise_is_refused(home: Path) -> None
     assert [state.state for state in states] == [State.FAILED, State.FAILED]
     assert states[0].reason == "source lake: the variable PASSWORD is percent-encoded, and Trino takes it as it is"
     assert states[1].reason == "source clinic: the variable RAW holds what a URL may not, and Trino reads it in one"
+
+
+def test_twins_that_trino_would_take_for_one_another_make_no_catalog(home: Path) -> None:
+    """Of two collections whose names differ in case it would read one under the other's policy; alone each is fine."""
+    clinic = {"clinic": {"url": "mongodb://db.example", "options": {"trino_schema": "allowed"}}}
+    alone = synced(home, clinic)["clinic"]
+    with Registry(home, environ=ENVIRON) as registry:
+        twins = [described(name, source="clinic", schema="flu") for name in ("Visits", "visits")]
+        register(registry.catalogue, *twins)
+
+    together = synced(home, clinic)["clinic"]
+
+    assert (alone.state, together.state) == (State.MADE, State.REMOVED)
+    assert together.reason.startswith("Trino takes clinic.flu.visits and clinic.flu.visits__")
 
 
 def test_files_need_a_folder(home: Path) -> None:
