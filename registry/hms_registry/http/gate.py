@@ -10,10 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _BODY_BYTES = 256 << 10
+_LONGER = {"/api/v1/lineage": 4 << 20, "/api/v1/lineage/batch": 16 << 20}
+"""Bytes by path, where more is sent: an event holds the whole plan of a job."""
 
 
 class Gate:
-    """Refuses a Host or Origin that is not ours (403), and a body beyond 256 KiB (413), before any route.
+    """Refuses a Host or Origin that is not ours (403), and a body beyond 256 KiB, or what a route takes of a job's
+    events (413), before any route.
 
     Args:
         names: hosts that it is called by, besides those of loopback; in lower case.
@@ -35,10 +38,10 @@ class Gate:
             await _refuse(send, 403, "the Host header names another machine", hint)
         elif any(not self._is_ours(origin) for origin in headers.getlist("origin")):
             await _refuse(send, 403, "a page of another site called", "call it from a program, or a page it serves")
-        elif _is_too_long(headers.get("content-length")):
-            await _refuse(send, 413, "the request is larger than 256 KiB", "send one query")
+        elif _is_too_long(headers.get("content-length"), most := _LONGER.get(scope["path"], _BODY_BYTES)):
+            await _refuse(send, 413, f"the request is larger than {most >> 10:,} KiB", "send less at once")
         else:
-            await self._app(scope, _bounded(receive), send)
+            await self._app(scope, _bounded(receive, most), send)
 
     def _is_ours(self, url: str) -> bool:
         try:
@@ -47,11 +50,11 @@ class Gate:
             return False
 
 
-def _is_too_long(length: str | None) -> bool:
-    return length is not None and (not length.isdecimal() or int(length) > _BODY_BYTES)
+def _is_too_long(length: str | None, most: int) -> bool:
+    return length is not None and (not length.isdecimal() or int(length) > most)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Hand out a body no further than the bound; a longer one, sent in chunks, arrives as a disconnect."""
     seen = 0
 
@@ -59,7 +62,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        return message if seen <= _BODY_BYTES else {"type": "http.disconnect"}
+        return message if seen <= most else {"type": "http.disconnect"}
 
     return bounded
 
