@@ -136,8 +136,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job, with how many of its runs are kept and the latest of them."""
+    """A job, with how many of its runs somebody may find, and when the latest of those was last heard of."""
 
     name: JobName
     runs: int
-    latest: Run | None
+    latest_at: datetime

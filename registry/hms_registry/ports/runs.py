@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hms_registry.domain.columns import Column
 from hms_registry.domain.datasets import DatasetId
+from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import Address
-from hms_registry.domain.runs import JobName, LineageEvent, Meaning, OuterName, Run
+from hms_registry.domain.runs import Job, JobName, LineageEvent, Meaning, OuterName, Run
 
 
 class Runs(Protocol):
-    """What jobs did, and what they say comes from what."""
+    """What jobs did, and what they say comes from what. Who may find a dataset may find the runs that touch it."""
 
     def take(
         self,
@@ -35,19 +36,20 @@ class Runs(Protocol):
     def latest(
         self,
         *,
-        of: Collection[DatasetId] | None = None,
+        visible: Visibility,
+        of: DatasetId | None = None,
         job: JobName | None = None,
-        before: int | None = None,
+        run_id: str | None = None,
         limit: int,
     ) -> list[Run]:
         """Runs, the latest first.
 
         Args:
-            of: that touch one of these; None = any.
-            before: the number of a run: earlier ones.
+            of: that touch this dataset; None = any.
+            run_id: what their jobs call them: several jobs may have one of that name.
         """
         ...
 
-    def find(self, run_id: str) -> list[Run]:
-        """The runs of that id: several jobs may have one."""
+    def jobs(self, *, visible: Visibility, limit: int) -> list[Job]:
+        """Jobs with a run that may be found, those last heard of first."""
         ...

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from hms_registry.domain.datasets import DatasetId
-from hms_registry.domain.runs import End, JobName, OuterName, Run, RunState
+from hms_registry.domain.decisions import Visibility
+from hms_registry.domain.runs import End, Job, JobName, OuterName, Run, RunState
 from hms_registry.store import tables
-from hms_registry.store.codec import exact, parse_exact, parse_time
+from hms_registry.store.codec import bindable, exact, parse_exact, parse_time
 from hms_registry.store.run_documents import outputs_of
 from hms_registry.store.session import Session
 
 _jobs, _runs, _ends, _names = tables.jobs, tables.runs, tables.run_ends, tables.outer_names
+_datasets = tables.datasets
 _RUNS = select(_runs, _jobs.c.namespace, _jobs.c.name).join(_jobs, _jobs.c.id == _runs.c.job_id)
+_TOUCHED = select(_ends.c.run_id).join(_names, _names.c.id == _ends.c.name_id)
 _LATEST_FIRST = (_runs.c.latest_at.desc(), _runs.c.id.desc())
 
 
@@ -29,31 +33,43 @@ class RunReading:
     def latest(
         self,
         *,
-        of: Collection[DatasetId] | None = None,
+        visible: Visibility,
+        of: DatasetId | None = None,
         job: JobName | None = None,
-        before: int | None = None,
+        run_id: str | None = None,
         limit: int,
     ) -> list[Run]:
         """Runs, the latest first."""
-        statement = _RUNS.where(_runs.c.run_id != "").order_by(*_LATEST_FIRST).limit(limit)
+        statement = _RUNS.where(*self._may_find(visible)).order_by(*_LATEST_FIRST).limit(limit)
         if of is not None:
-            statement = statement.where(_runs.c.id.in_(self._touching(of)))
+            statement = statement.where(_runs.c.id.in_(_TOUCHED.where(_names.c.dataset_id == of)))
         if job is not None:
-            statement = statement.where(_jobs.c.namespace == job.namespace, _jobs.c.name == job.name)
-        if before is not None:
-            last = select(_runs.c.latest_at, _runs.c.id).where(_runs.c.id == before).subquery()
-            earlier = _runs.c.latest_at < select(last.c.latest_at).scalar_subquery()
-            same = (_runs.c.latest_at == select(last.c.latest_at).scalar_subquery()) & (_runs.c.id < before)
-            statement = statement.where(earlier | same)
+            named = (_jobs.c.namespace == bindable(job.namespace), _jobs.c.name == bindable(job.name))
+            statement = statement.where(*named)
+        if run_id is not None:
+            statement = statement.where(_runs.c.run_id == exact(run_id))
         return self._read(statement)
 
-    def find(self, run_id: str) -> list[Run]:
-        """The runs of that id: several jobs may have one."""
-        return self._read(_RUNS.where(_runs.c.run_id == exact(run_id), _runs.c.run_id != "").order_by(*_LATEST_FIRST))
+    def jobs(self, *, visible: Visibility, limit: int) -> list[Job]:
+        """Jobs with a run that may be found, those last heard of first."""
+        latest = func.max(_runs.c.latest_at).label("latest_at")
+        statement = (
+            select(_jobs.c.namespace, _jobs.c.name, func.count().label("runs"), latest)
+            .join(_jobs, _jobs.c.id == _runs.c.job_id)
+            .where(*self._may_find(visible))
+            .group_by(_jobs.c.id, _jobs.c.namespace, _jobs.c.name)
+            .order_by(latest.desc(), _jobs.c.id)
+            .limit(limit)
+        )
+        return [
+            Job(name=JobName(row.namespace, row.name), runs=row.runs, latest_at=datetime.fromisoformat(row.latest_at))
+            for row in self._reading.read(statement)
+        ]
 
-    def _touching(self, ids: Collection[DatasetId]) -> Select[Any]:
-        named = self._reading.dialect.among(_names.c.dataset_id, ids)
-        return select(_ends.c.run_id).join(_names, _names.c.id == _ends.c.name_id).where(named)
+    def _may_find(self, visible: Visibility) -> tuple[ColumnElement[bool], ...]:
+        among = self._reading.dialect.among(_datasets.c.class_id, visible.dataset_classes)
+        touched = _TOUCHED.join(_datasets, _datasets.c.id == _names.c.dataset_id).where(among)
+        return _runs.c.run_id != "", _runs.c.id.in_(touched)
 
     def _read(self, statement: Select[Any]) -> list[Run]:
         rows = self._reading.read(statement).all()

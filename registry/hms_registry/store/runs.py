@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from hms_registry.domain.columns import Column
+from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.names import Address
 from hms_registry.domain.runs import JobName, LineageEvent, Meaning, OuterName
 from hms_registry.store import tables
 from hms_registry.store.codec import digest, dump, exact
 from hms_registry.store.flows import project, reached_by, state
+from hms_registry.store.forgetting import forget
 from hms_registry.store.outer_names import met, resolve
 from hms_registry.store.run_documents import ends_of, merged, outputs_of
 from hms_registry.store.run_reading import RunReading
@@ -41,11 +43,14 @@ class SqlRuns(RunReading):
         session = self._session
         ids, found = met(session, meanings)
         found |= self._state(meanings, ids, columns)
-        changed: set[int] = set(found)
+        forgotten: set[DatasetId] = set()
         if event.job is not None:
-            changed |= self._add(event, event.job, ids)
-        if changed:
-            project(session, reached_by(session, changed))
+            job_id = self._job_id(event.job)
+            changed, is_new = self._add(event, job_id, ids)
+            found |= changed
+            forgotten = forget(session, job_id) if is_new else set()
+        if found or forgotten:
+            project(session, reached_by(session, found) | forgotten)
 
     def _state(
         self,
@@ -65,9 +70,10 @@ class SqlRuns(RunReading):
         resolve(self._session, {number: made[address] for number, address in unknown.items() if address in made})
         return {number for number, address in unknown.items() if address in made}
 
-    def _add(self, event: LineageEvent, job: JobName, ids: Mapping[OuterName, int]) -> set[int]:
-        """Keep an event of a job; return the names of outputs of which something may have changed."""
-        session, job_id = self._session, self._job_id(job)
+    def _add(self, event: LineageEvent, job_id: int, ids: Mapping[OuterName, int]) -> tuple[set[int], bool]:
+        """Keep an event of a job; return the names of outputs of which something may have changed, and whether it is
+        the first of its run."""
+        session = self._session
         # What is said of a job without a run is a statement of its own each time: the latest counts.
         of_run = digest(event.run_id or f"\0{dump([event.at.isoformat(), sorted(ids.values())])}")
         mine = (_runs.c.job_id == job_id, _runs.c.digest == of_run)
@@ -75,7 +81,7 @@ class SqlRuns(RunReading):
         document = merged(None if row is None else json.loads(row.document), event, ids)
         text = dump(document)
         if row is not None and row.document == text:
-            return set()
+            return set(), False
         values: dict[str, Any] = {"document": text, "latest_at": document["latest"]}
         if row is None:
             values |= {"job_id": job_id, "digest": of_run, "run_id": exact(event.run_id)}
@@ -87,7 +93,7 @@ class SqlRuns(RunReading):
         self._keep_ends(number, ends_of(document))
         outputs = outputs_of(document)
         state(session, job_id, outputs, at=document["latest"], run=of_run)
-        return set(outputs)
+        return set(outputs), row is None
 
     def _job_id(self, job: JobName) -> int:
         session, of_job = self._session, digest(dump(list(job)))
