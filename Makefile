@@ -18,9 +18,8 @@ install: $(STAMP) ## make .venv with everything in it; the command is .venv/bin/
 
 $(STAMP): pyproject.toml tests/stranger/pyproject.toml
 	@python=$$(scripts/find-python) && test -x $(BIN)/python || "$$python" -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install -q $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,webhooks]'
-	$(BIN)/python -m pip install -q --no-deps tests/stranger
+	@scripts/install-packages $(BIN)/python $(if $(WHEEL),,-e) '.[chart,dev,hive,mongo,oidc,otel,postgres,redis,s3,trino,webhooks]'
+	@scripts/install-packages $(BIN)/python --no-deps tests/stranger
 	@touch $@
 
 demo: install ## the main job, end to end, on real public data: no server, no Docker

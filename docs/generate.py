@@ -209,9 +209,20 @@ def _told(param: Parameter) -> str:
     return f"{sentence}; default `{default}`" if sentence else f"default `{default}`"
 
 
+def operations() -> Iterator[str]:
+    """Write what each operation of Trino needs."""
+    from hms_federation.trino.opa.operations import OPERATIONS, Needs
+
+    yield from ("| operations | allowed where |", "|---|---|")
+    for needs in Needs:
+        names = sorted(name for name, needed in OPERATIONS.items() if needed is needs)
+        yield f"| {', '.join(f'`{name}`' for name in names)} | {needs} |"
+
+
 SECTIONS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
     "cli.md": {"exit codes": exit_codes, "commands": commands},
     "sql.md": {"functions": functions, "syntax": syntax},
+    "trino-policy.md": {"operations": operations},
 }
 
 

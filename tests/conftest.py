@@ -14,6 +14,7 @@ import pytest
 from catalogues import catalogue, catalogues, memory
 from services.fixtures import (
     bucket,
+    governed_trino,
     hive_database,
     hive_metastore,
     hive_server,
@@ -21,6 +22,7 @@ from services.fixtures import (
     mongo_database,
     mongo_server,
     odd_mongo,
+    plain_trino,
     postgres_database,
     postgres_server,
     redis_server,
@@ -32,6 +34,7 @@ __all__ = [
     "bucket",
     "catalogue",
     "catalogues",
+    "governed_trino",
     "hive_database",
     "hive_metastore",
     "hive_server",
@@ -40,6 +43,7 @@ __all__ = [
     "mongo_database",
     "mongo_server",
     "odd_mongo",
+    "plain_trino",
     "postgres_database",
     "postgres_server",
     "pytest_collection_modifyitems",

@@ -40,12 +40,17 @@ _PEOPLE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What holds of one dataset as a whole."""
+    """What holds of one dataset as a whole.
+
+    Attributes:
+        is_certain: False: the policy took too long, and may say otherwise another time.
+    """
 
     may_find: bool = False
     may_read: bool = False
     row_filters: tuple[str, ...] = ()
     reason: str = ""
+    is_certain: bool = True
 
 
 class PolicyDecisions:
@@ -150,7 +155,7 @@ class PolicyDecisions:
         try:
             return self._dataset(principal, labels)
         except Fault as fault:
-            return Verdict(reason=f"the policy cannot decide: {fault.reason}")
+            return Verdict(reason=f"the policy cannot decide: {fault.reason}", is_certain=not fault.is_timeout)
 
     def mask(self, principal: Principal, dataset: DatasetLabels, column: ColumnLabels) -> Mask:
         """Decide on a column. A fault is a denial."""

@@ -65,7 +65,7 @@ def make_app(
     app.state.metrics = metrics.Metrics(registry)
     app.state.tracing = tracing or tracing_of(registry.home)
     app.add_middleware(Keeping, registry=registry)
-    app.add_middleware(Gate, names=names)
+    app.add_middleware(Gate, names=names, longer=openlineage.BODIES)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)
     for routes in (health, metrics, catalogue, ingesting, openlineage, query, graphql, subscribing, events):

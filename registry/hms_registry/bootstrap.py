@@ -15,6 +15,7 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
+    from hms_federation.trino.opa.access import Access
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
@@ -152,18 +153,40 @@ class Registry:
                     known = self._interned = (uow.epoch(), uow.bundles.classes())
             return known[1]
 
+    def _decisions_of(self, moment: Moment) -> PolicyDecisions:
+        return self._decisions if self._decisions is not None and self.is_deciding(moment) else self.decisions()
+
+    @cached_property
+    def trino_access(self) -> Access:
+        """What Trino asks.
+
+        Raises:
+            SettingsInvalid: the settings name no Trino.
+        """
+        from hms_federation.trino.opa.access import Access
+
+        settings = self.trino_settings
+        if settings is None:
+            raise SettingsInvalid("settings.yml names no Trino", hint="e.g. trino: {url: 'https://trino.example:8443'}")
+        return Access(catalogue=self.catalogue, decisions=self._decisions_of, settings=settings)
+
     def principal(self, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
         """Who somebody is under the policy in force.
 
         Args:
+            auth_method: by `trino`, a role's name names nobody.
             purpose: what they ask for, where that is said; else what roles.yml states of them.
 
         Raises:
             AuthenticationFailed: the policy knows no such person or role.
             PolicyNotPublished
         """
-        from hms_policies import resolve_principal
+        from hms_policies import resolve_claimed, resolve_principal
+        from hms_registry.domain.principals import ClaimedIdentity
 
+        if auth_method == "trino":
+            claimed = ClaimedIdentity(subject=who, purpose=purpose)
+            return resolve_claimed(self.decisions().bundle, claimed, auth_method=auth_method)
         return resolve_principal(self.decisions().bundle, who, auth_method=auth_method, purpose=purpose)
 
     @cached_property

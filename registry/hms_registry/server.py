@@ -19,6 +19,9 @@ from hms_registry.schedule import Background
 
 if TYPE_CHECKING:
     from hms_registry.bootstrap import Registry
+    from hms_registry.http.metrics import Metrics
+    from hms_registry.services.trino_settings import OpaListener
+    from hms_registry.trino_listener import TrinoListener
 
 _GRACE_S = 3
 _ANY_ADDRESS = frozenset({"", "0.0.0.0", "::"})
@@ -36,12 +39,14 @@ class _Server(uvicorn.Server):
         names: frozenset[str],
         crawl_every: timedelta | None,
         log_style: LogStyle,
+        trino: OpaListener | None,
     ) -> None:
         self._registry = registry
         # Beyond the moment that they are given: whoever asked is then told that the query was ended.
         wait = 2 * _GRACE_S
         background = Background(registry, crawl_every=crawl_every)
         self._app = app = make_app(registry, names=names, background=background)
+        self._trino = None if trino is None else _listener(registry, trino, metrics=app.state.metrics)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -55,9 +60,16 @@ class _Server(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._trino is not None and not self.should_exit:
+            await self._trino.start()
+
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         self._app.state.stopping.set()  # a feed of events never ends by itself
         ending = asyncio.create_task(self._end_queries())
+        if self._trino is not None:
+            await self._trino.stop()
         await super().shutdown(sockets)
         ending.cancel()
 
@@ -104,10 +116,26 @@ def run(
         )
     # A mistake in them is told before anything listens.
     _ = registry.webhooks, registry.caches, registry.tokens
+    governed = registry.trino_settings
     if provider is not None:
         provider.start()
     registry.sql.start_children()
-    _Server(registry, host=host, port=port, names=names, crawl_every=crawl_every, log_style=log_style).run()
+    _Server(
+        registry,
+        host=host,
+        port=port,
+        names=names,
+        crawl_every=crawl_every,
+        log_style=log_style,
+        trino=None if governed is None else governed.opa,
+    ).run()
+
+
+def _listener(registry: Registry, settings: OpaListener, *, metrics: Metrics) -> TrinoListener:
+    """Take the port that Trino asks at."""
+    from hms_registry.trino_listener import TrinoListener  # and sqlglot, half a second that only Trino needs
+
+    return TrinoListener(registry, settings, metrics=metrics)
 
 
 def _is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from services import hive, mongo, postgres, redis, seaweedfs
+from services import hive, mongo, postgres, redis, seaweedfs, trino
 from services import odd_mongo as odd
 from services.hive import HiveMetastore, HiveServer
 from services.hive_tables import HiveDatabase
@@ -21,6 +21,7 @@ from services.postgres import Database, PostgresServer
 from services.running import Running
 from services.seaweedfs import Bucket, SeaweedServer
 from services.tcp_proxy import tcp_proxy
+from services.trino import Trino
 
 Server = TypeVar("Server")
 
@@ -141,4 +142,18 @@ def hive_server(hive_metastore: HiveMetastore) -> Iterator[HiveServer]:
 def redis_server() -> Iterator[Running]:
     """One Redis for the session; who needs it empty empties it."""
     with started("redis", redis.start, stop=lambda server: server.stop()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def governed_trino() -> Iterator[Trino]:
+    """One Trino for the session that asks for access where the test at hand has its registry listen."""
+    with started("trino", trino.start_governed, stop=Trino.stop) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_trino() -> Iterator[Trino]:
+    """One Trino for the session that lets everybody do everything: what is true, and what a question costs."""
+    with started("plain-trino", lambda folder: trino.start(folder, environ=trino.SECRETS), stop=Trino.stop) as server:
         yield server

@@ -66,8 +66,12 @@ def start_process(
     cwd: Path | None = None,
     timeout_s: float = 30.0,
     end_signal: signal.Signals = signal.SIGTERM,
+    patience_s: float = 10.0,
 ) -> Running:
     """Start a server as a process group of its own, and wait until it is ready.
+
+    Args:
+        patience_s: how long it may take to end when it is asked to.
 
     Raises:
         ServiceFailed: it ended, or was not ready in time.
@@ -78,7 +82,7 @@ def start_process(
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=env, cwd=cwd, start_new_session=True
         )
-    running = Running(url=url, pid=process.pid, stop=lambda: _end(process, end_signal), log=log)
+    running = Running(url=url, pid=process.pid, stop=lambda: _end(process, end_signal, patience_s), log=log)
     deadline = time.monotonic() + timeout_s
     try:
         while not is_ready():
@@ -102,12 +106,12 @@ def tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
-def _end(process: subprocess.Popen[bytes], end_signal: signal.Signals) -> None:
+def _end(process: subprocess.Popen[bytes], end_signal: signal.Signals, patience_s: float) -> None:
     """Ask it to end, then end the whole group: it was started by us and led by that pid."""
     if process.poll() is None:
         process.send_signal(end_signal)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+            process.wait(timeout=patience_s)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

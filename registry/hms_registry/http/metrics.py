@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import Counter as Counted
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -50,9 +51,26 @@ class Metrics:
             registry=self._collected,
         )
         self.active = Gauge("http_server_active_requests", "Requests being answered.", registry=self._collected)
+        self._decisions = Counted(
+            "hms_dta_trino_decisions",
+            "Questions of Trino, by operation.",
+            ("operation", "outcome"),
+            registry=self._collected,
+        )
+        self._unregistered = Counted(
+            "hms_dta_trino_unregistered_tables",
+            "Tables that Trino asked for and that nobody registered.",
+            registry=self._collected,
+        )
         for kind in (ProcessCollector, PlatformCollector, GCCollector):
             kind(registry=self._collected)
         self._collected.register(_RegistryCollector(registry))
+
+    def count_trino(self, operation: str, *, is_allowed: bool, unregistered: int) -> None:
+        """Count a question of Trino."""
+        self._decisions.labels(operation, "allowed" if is_allowed else "denied").inc()
+        if unregistered:
+            self._unregistered.inc(unregistered)
 
     def written(self, accept: str) -> tuple[bytes, str]:
         """Write everything in a form that the reader accepts, and say which."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PATH: Final = "/api/v1/lineage"
 """Where clients of OpenLineage post to, unless they are told otherwise."""
 
+BODIES: Final = {PATH: 4 << 20, f"{PATH}/batch": 16 << 20}
+"""Bytes that each takes: an event holds the whole plan of its job."""
+
 _EVENT: Final[dict[str, object]] = {
     "type": "object",
     "required": ["eventTime", "producer", "schemaURL"],

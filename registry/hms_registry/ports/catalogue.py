@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from hms_registry.domain.catalogued import Reading
 from hms_registry.domain.changes import History
 from hms_registry.domain.datasets import (
     Dataset,
@@ -88,6 +89,10 @@ class Datasets(Protocol):
 
     def versions(self, dataset_id: DatasetId) -> list[Version]:
         """All schema versions, oldest first."""
+        ...
+
+    def names(self, *, known: Reading | None = None) -> Reading:
+        """Every name in SQL; where an earlier reading of this catalogue is known, what changed since it."""
         ...
 
 

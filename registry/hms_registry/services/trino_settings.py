@@ -8,12 +8,17 @@ trino:
   evaluator: hms-dta-evaluator           # nobody logs in as it: row filters and masks are evaluated under this name
   etc: /etc/trino                        # its folder of settings, where this machine has it
   catalogs: files                        # how sources become catalogs: files (by default), or statements
+  groups: trusted                        # Trino's groups give roles as roles.yml says; ignored by default
+  impersonators: [superset]              # users that may ask as somebody else; by default nobody
+  scratch: scratch                       # a catalog in which people make tables, each in a schema of their own
+  key_table: hms_keys.hms.keys           # (name, k): where Trino reads the key of `link` masks
   opa:                                   # where Trino asks who may do what
     host: 127.0.0.1                      # beyond loopback, only with the three files below
     port: 7780
     certificate: registry.pem
     key: registry-key.pem
     client_ca: trino-ca.pem              # whose certificates a Trino must present
+    names: [registry]                    # what Trino calls it by, besides its host
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from hms_registry.domain.names import TrinoName, check_source_name, split_name
+from hms_registry.errors import SettingsInvalid
 from hms_registry.services.outward_urls import is_here, may_be_called
 from hms_registry.services.secret_references import holds_secret, resolve_secrets
 from hms_registry.services.settings_file import read_password, read_settings
@@ -31,7 +38,10 @@ from hms_registry.services.yaml_file import Fields
 
 _HINT: Final = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
 _PASSWORD: Final = "write a reference, e.g. password: ${TRINO_PASSWORD}, or name a password_file"
-_FIELDS: Final = ("url", "user", "password", "password_file", "ca", "evaluator", "etc", "catalogs", "opa")
+_FIELDS: Final = (
+    "url", "user", "password", "password_file", "ca", "evaluator", "etc", "catalogs", "groups", "impersonators",
+    "scratch", "key_table", "opa",
+)  # fmt: skip
 _USER: Final = "hms-dta"
 _EVALUATOR: Final = "hms-dta-evaluator"
 _FILES: Final = ("certificate", "key", "client_ca")
@@ -50,6 +60,7 @@ class OpaListener:
 
     Attributes:
         certificate, key, client_ca: PEM files; all three, or none on loopback.
+        names: hosts that Trino may call it by, besides its own; in lower case.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +68,7 @@ class OpaListener:
     certificate: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+    names: frozenset[str] = frozenset()
 
     @property
     def url(self) -> str:
@@ -76,6 +88,10 @@ class TrinoSettings:
         password: what it logs in with, with its secret, held in memory only; None = it presents none.
         ca: PEM file of those who vouch for the coordinator; None = the system's.
         etc: its folder of settings; None = this machine does not have it.
+        trusts_groups: the groups that Trino tells of a person count, as an identity provider's do.
+        impersonators: users that may ask as other people; the registry's own may.
+        scratch: a catalog in which people may make tables, each in a schema of their own; None = nobody may.
+        key_table: where Trino has the key of `link` masks; None = nowhere.
     """
 
     url: str
@@ -85,6 +101,10 @@ class TrinoSettings:
     ca: Path | None = None
     etc: Path | None = None
     catalogs: CatalogsBy = CatalogsBy.FILES
+    trusts_groups: bool = False
+    impersonators: frozenset[str] = frozenset()
+    scratch: str | None = None
+    key_table: TrinoName | None = None
     opa: OpaListener = OpaListener()
 
 
@@ -107,6 +127,10 @@ def read_trino_settings(home: Path, environ: Mapping[str, str]) -> TrinoSettings
         ca=_file(fields, "ca", home=home),
         etc=_file(fields, "etc", home=home),
         catalogs=_catalogs(fields),
+        trusts_groups=_trusts_groups(fields),
+        impersonators=frozenset(fields.texts("impersonators", hint="user names, e.g. impersonators: [superset]") or ()),
+        scratch=_scratch(fields),
+        key_table=_key_table(fields),
         opa=_listener(fields, home=home),
     )
     if stated.user.casefold() == stated.evaluator.casefold():
@@ -151,13 +175,48 @@ def _catalogs(fields: Fields) -> CatalogsBy:
         ) from None
 
 
+def _trusts_groups(fields: Fields) -> bool:
+    named = fields.text("groups") or "ignored"
+    if named not in ("trusted", "ignored"):
+        fact = "it is neither trusted nor ignored"
+        hint = "trusted: roles.yml says what Trino's groups give; ignored: they give nothing"
+        raise fields.wrong(fields.line("groups"), "groups", fact, hint=hint)
+    return named == "trusted"
+
+
+def _scratch(fields: Fields) -> str | None:
+    named = fields.text("scratch")
+    if named is None:
+        return None
+    try:
+        return check_source_name(named)
+    except SettingsInvalid as error:
+        raise fields.wrong(fields.line("scratch"), "scratch", "it cannot name a catalog", hint=error.hint) from None
+
+
+def _key_table(fields: Fields) -> TrinoName | None:
+    named = fields.text("key_table")
+    if named is None:
+        return None
+    try:
+        parts = split_name(named)
+    except SettingsInvalid:
+        parts = ()
+    if len(parts) != 3 or named != named.lower():
+        fact = "it is not catalog.schema.table in lower case"
+        raise fields.wrong(fields.line("key_table"), "key_table", fact, hint="e.g. key_table: hms_keys.hms.keys")
+    return TrinoName(*parts)
+
+
 def _listener(fields: Fields, *, home: Path) -> OpaListener:
     named = fields.fields("opa", hint="e.g. opa: {port: 7780}")
     if named is None:
         return OpaListener()
-    named.only(("host", "port", *_FILES))
+    named.only(("host", "port", "names", *_FILES))
     files = {name: path for name in _FILES if (path := _file(named, name, home=home)) is not None}
-    listener = OpaListener(host=named.text("host") or OpaListener().host, port=_port(named), **files)
+    names = frozenset(each.lower() for each in named.texts("names", hint="host names, e.g. names: [registry]") or ())
+    host = named.text("host") or OpaListener().host
+    listener = OpaListener(host=host, port=_port(named), names=names, **files)
     if (files or not is_here(listener.host)) and len(files) < len(_FILES):
         missing = next(name for name in _FILES if name not in files)
         fact = "it is missing, and Trino presents nothing else that it is known by"

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 
+from hms_registry.domain.catalogued import Reading
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState, DescribedDataset, Version
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import DatasetLabels
@@ -18,6 +19,7 @@ from hms_registry.domain.places import Place
 from hms_registry.domain.sources import SourceStatus
 from hms_registry.errors import DatasetNotFound
 from hms_registry.store import tables
+from hms_registry.store.catalogued import read_names
 from hms_registry.store.classes import load_labels
 from hms_registry.store.codec import bindable, is_bindable, parse_time
 from hms_registry.store.column_forms import ColumnForm
@@ -235,6 +237,10 @@ class SqlDatasets:
         table = tables.versions
         statement = select(table).where(table.c.dataset_id == dataset_id).order_by(table.c.number)
         return [version_of(row) for row in self._session.read(statement)]
+
+    def names(self, *, known: Reading | None = None) -> Reading:
+        """Every name in SQL; where an earlier reading of this catalogue is known, what changed since it."""
+        return read_names(self._session, known=known)
 
     def _one(self, statement: Select[Any]) -> Dataset | None:
         found = build(self._session, load(self._session, statement))

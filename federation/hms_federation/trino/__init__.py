@@ -1,0 +1,1 @@
+"""A stock Trino under the registry's policy: what it asks, what it is told, and as whom."""
