@@ -9,7 +9,7 @@ COPY federation federation
 COPY graphql graphql
 COPY policies policies
 RUN python -m venv /opt/hms-dta \
-    && /opt/hms-dta/bin/pip install --no-cache-dir --disable-pip-version-check '.[hive,mongo,oidc,otel,postgres,redis,s3,webhooks]' \
+    && /opt/hms-dta/bin/pip install --no-cache-dir --disable-pip-version-check '.[hive,mongo,oidc,otel,postgres,redis,s3,trino,webhooks]' \
     && /opt/hms-dta/bin/pip uninstall --yes pip
 
 FROM python:3.12.15-slim

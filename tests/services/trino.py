@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services import trino_program
+from services import trino_login, trino_program
 from services.postgres import PASSWORD
 from services.running import Running, free_port, start_process
 from services.seaweedfs import SECRET
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ADMIN = "admin"
 """Whom the tests make catalogs as, where nothing says who may."""
+
+PASSWORDS = {name: f"{name}-logs-in/+=&%" for name in ("ana", "eli", "cy", "hms-dta")}
+"""Who may log in over HTTPS."""
 
 LINEAGE_TOKEN = "lineage-token-of-the-tests"
 """What the governed one presents with its OpenLineage events."""
@@ -44,6 +47,7 @@ class Trino:
     Attributes:
         folder: its own; `etc` below it holds its settings, `etc/catalog` its catalogs.
         environ: what `${ENV:...}` in its settings may refer to.
+        https_port: where it takes nobody without a password of `PASSWORDS`; `etc/ca.pem` vouches for it.
         registry_port: where it asks who may do what and tells of its queries; a registry listens there, or nobody.
         lineage_port: where it tells of what was written, by OpenLineage and with `LINEAGE_TOKEN`.
     """
@@ -52,6 +56,7 @@ class Trino:
     port: int
     environ: Mapping[str, str]
     running: Running
+    https_port: int | None = None
     registry_port: int | None = None
     lineage_port: int | None = None
 
@@ -122,6 +127,7 @@ def start(
     catalogs: Mapping[str, Properties] | None = None,
     config: Properties | None = None,
     environ: Mapping[str, str] | None = None,
+    https_port: int | None = None,
     registry_port: int | None = None,
     lineage_port: int | None = None,
 ) -> Trino:
@@ -133,6 +139,7 @@ def start(
         catalogs: there from the beginning.
         config: more for config.properties, or other values than ours.
         environ: what settings refer to as `${ENV:...}`.
+        https_port: people of `PASSWORDS` log in there.
         registry_port, lineage_port: kept for who asks where it looks for its registry.
 
     Raises:
@@ -148,6 +155,9 @@ def start(
     if access_control is not None:
         files[etc / "access-control.properties"] = access_control
     named = {"event-listener.config-files": ",".join(map(str, listeners))} if listeners else {}
+    if https_port is not None:
+        named |= trino_login.https(etc, port=https_port)
+        files[etc / "password-authenticator.properties"] = trino_login.password_file(etc / "passwords", PASSWORDS)
     files[etc / "config.properties"] = {**_config(port), **named, **(config or {})}
     files[etc / "log.properties"] = {"io.trino": "WARN", "io.airlift": "WARN", "Bootstrap": "WARN"}
     for path, properties in files.items():
@@ -159,6 +169,7 @@ def start(
         port=port,
         environ=environ,
         running=running,
+        https_port=https_port,
         registry_port=registry_port,
         lineage_port=lineage_port,
     )
@@ -188,6 +199,7 @@ def start_governed(folder: Path) -> Trino:
             ),
         ],
         environ=SECRETS,
+        https_port=free_port(),
         registry_port=registry,
         lineage_port=lineage,
     )
