@@ -92,7 +92,7 @@ def test_pages_are_short_and_their_lines_fit(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     generated = page.read_text(encoding="utf-8").count("<!-- generated:")
 
-    assert len(lines) <= (280 if generated else 155)
+    assert len(lines) <= (400 if generated else 155)
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 
@@ -136,7 +136,7 @@ def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
     read = {
         "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
-        "cache", "graphql", "kept",
+        "cache", "graphql", "kept", "openlineage",
     }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
