@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import typer
 
 from hms_registry.cli import (
+    auditing,
     catalogue,
     checking,
     crawling,
@@ -70,6 +71,7 @@ for module in (
     runs,
     feeding,
     querying,
+    auditing,
     policy,
     serving,
     tokens,
