@@ -39,6 +39,7 @@ from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
 from hms_registry.ports.runs import Runs
 from hms_registry.ports.tokens import BearerTokens
+from hms_registry.ports.trino import MadeCatalogs
 
 
 class Sources(Protocol):
@@ -173,6 +174,8 @@ class UnitOfWork(Protocol):
     def runs(self) -> Runs: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
+    @property
+    def trino_catalogs(self) -> MadeCatalogs: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

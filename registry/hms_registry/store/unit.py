@@ -35,6 +35,7 @@ from hms_registry.store.runs import SqlRuns
 from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
+from hms_registry.store.trino_catalogs import SqlTrinoCatalogs
 
 if TYPE_CHECKING:
     from hms_registry.store.graph.index import GraphIndex
@@ -176,6 +177,10 @@ class SqlUnit:
     def bearer_tokens(self) -> SqlBearerTokens:
         return SqlBearerTokens(self._session)
 
+    @cached_property
+    def trino_catalogs(self) -> SqlTrinoCatalogs:
+        return SqlTrinoCatalogs(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -191,7 +196,7 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
-    "walks", "proofs", "runs",
+    "walks", "proofs", "trino_catalogs", "runs",
 )  # fmt: skip
 
 
