@@ -227,6 +227,17 @@ search_names = Table(
     Index(None, "folded"),
 )
 
+search_words = Table(
+    "search_words",
+    metadata,
+    Column("word", Text, primary_key=True),  # a word of documents, see `vocabulary`
+    Column("size", Integer, nullable=False),
+    Column("first", Text, nullable=False),  # its first letter, and its last
+    Column("last", Text, nullable=False),
+    Index(None, "first", "size"),
+    Index(None, "last", "size"),
+)
+
 crawls = Table(
     "crawls",
     metadata,
