@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
-from hms_registry.http import catalogue, events, graphql, health, ingesting, metrics, query, subscribing
+from hms_registry.http import catalogue, events, graphql, health, ingesting, lineage, metrics, query, subscribing
 from hms_registry.http.gate import Gate
 from hms_registry.http.keeping import Keeping
 from hms_registry.http.listeners import Listeners
@@ -68,7 +68,7 @@ def make_app(
     app.add_middleware(Gate, names=names)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)
-    for routes in (health, metrics, catalogue, ingesting, query, graphql, subscribing, events):
+    for routes in (health, metrics, catalogue, lineage, ingesting, query, graphql, subscribing, events):
         app.include_router(routes.router)
     return app
 

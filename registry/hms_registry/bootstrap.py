@@ -15,6 +15,8 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
+    from hms_federation.trino.asking.engine import TrinoEngine
+    from hms_federation.trino.catalogs import TrinoCatalogs
     from hms_federation.trino.opa.access import Access
     from hms_federation.trino.proof.proving import Prover
     from hms_federation.trino.proof.recording import QueryEvents
@@ -258,6 +260,47 @@ class Registry:
             clock=now,
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
+            trino=self._trino_engine(),
+        )
+
+    def _trino_engine(self) -> TrinoEngine | None:
+        from functools import partial
+
+        from hms_federation.compiler.on_trino import plan_on_trino
+        from hms_federation.trino.asking.engine import TrinoEngine
+        from hms_policies import mask_expression, resolve_claimed
+        from hms_registry.domain.principals import ClaimedIdentity
+
+        def as_there(subject: str) -> Principal:
+            claimed = ClaimedIdentity(subject=subject)
+            return resolve_claimed(self.decisions().bundle, claimed, auth_method="trino")
+
+        if self.trino_settings is None:
+            return None
+        return TrinoEngine(
+            self.trino_settings,
+            planner=partial(plan_on_trino, mask_sql=mask_expression),
+            as_there=as_there,
+        )
+
+    @property
+    def trino_catalogs(self) -> TrinoCatalogs:
+        """What the catalogs of the governed Trino are made from.
+
+        Raises:
+            SettingsInvalid: the settings name no Trino.
+        """
+        from hms_federation.trino.catalogs import TrinoCatalogs
+
+        if self.trino_settings is None:
+            hint = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
+            raise SettingsInvalid("settings.yml names no Trino", hint=hint)
+        return TrinoCatalogs(
+            settings=self.trino_settings,
+            sources=self.sources,
+            adapters=self.adapters,
+            catalogue=self.catalogue,
+            environ=self.environ,
         )
 
     @cached_property

@@ -29,7 +29,7 @@ from hms_registry.domain.datasets import (
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
-from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.domain.sources import SeenSources, Source, SourceStatus
 from hms_registry.ports.bundles import Bundles
 from hms_registry.ports.crawls import Crawls
 from hms_registry.ports.edges import Edges, Walks
@@ -38,6 +38,7 @@ from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
 from hms_registry.ports.tokens import BearerTokens
+from hms_registry.ports.trino import MadeCatalogs
 
 
 class Sources(Protocol):
@@ -49,6 +50,10 @@ class Sources(Protocol):
 
     def all(self) -> list[SourceStatus]:
         """All, by name."""
+        ...
+
+    def seen(self, visible: Visibility) -> SeenSources:
+        """Those of which something may be found, and those of which everything may. A fixed number of statements."""
         ...
 
     def put(self, source: Source) -> None:
@@ -170,6 +175,8 @@ class UnitOfWork(Protocol):
     def profiles(self) -> KeptProfiles: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
+    @property
+    def trino_catalogs(self) -> MadeCatalogs: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

@@ -19,7 +19,7 @@ from hms_registry.ports.registering import Registered
 from hms_registry.store import tables
 from hms_registry.store.codec import bindable, dump, time_text
 from hms_registry.store.column_forms import ColumnForm, ColumnForms
-from hms_registry.store.curations import curated, parse_curation
+from hms_registry.store.curations import curated, parse_curation, says_deprecated
 from hms_registry.store.dataset_documents import dump_described, dump_observation, dump_schema, schema_hash
 from hms_registry.store.datasets import Stored
 from hms_registry.store.departures import keep_departed
@@ -242,7 +242,8 @@ def _indexed(each: Draft, outcome: Outcome) -> Indexed:
     assert row is not None
     name = TrinoName(row.source, row.trino_schema, row.trino_table)
     is_gone = each.values["state"] == DatasetState.GONE.value
-    return Indexed(row.number, name, each.merged, outcome.interned, each.forms, is_gone)
+    is_deprecated = says_deprecated(row.curation)
+    return Indexed(row.number, name, each.merged, outcome.interned, each.forms, is_gone, is_deprecated)
 
 
 def _insert_versions(session: Session, drafts: Sequence[Draft]) -> None:

@@ -220,6 +220,17 @@ search_names = Table(
     Index(None, "folded"),
 )
 
+search_words = Table(
+    "search_words",
+    metadata,
+    Column("word", Text, primary_key=True),  # a word of documents, see `vocabulary`
+    Column("size", Integer, nullable=False),
+    Column("first", Text, nullable=False),  # its first letter, and its last
+    Column("last", Text, nullable=False),
+    Index(None, "first", "size"),
+    Index(None, "last", "size"),
+)
+
 crawls = Table(
     "crawls",
     metadata,
@@ -318,4 +329,11 @@ bearer_tokens = Table(
     Column("made_at", Text, nullable=False),
     Column("ends_at", Text, nullable=False),
     Column("revoked_at", Text),
+)
+
+trino_catalogs = Table(
+    "trino_catalogs",
+    metadata,
+    Column("name", Text, primary_key=True),  # of a source, and of the catalog that was made of it by statements
+    Column("definition", Text, nullable=False),  # a digest: what tells one definition from another
 )
