@@ -33,6 +33,7 @@ from hms_registry.cli import (
     seeding,
     serving,
     tokens,
+    trino,
 )
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
@@ -77,6 +78,7 @@ for module in (
     tokens,
     seeding,
     indexing,
+    trino,
 ):
     module.add_to(app)
 
