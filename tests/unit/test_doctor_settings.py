@@ -1,4 +1,4 @@
-"""Trino's settings, each with one thing wrong: the doctor finds that thing, says what follows, and the line to write."""
+"""Trino's settings, each with one thing wrong: the doctor finds it, says what follows, and the line to write."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _ROWS: Final = 1000
 _PATTERNS: Final = {
     Mask.NULL: "{column} IS NOT NULL",
     Mask.REDACT: "{column} IS NOT NULL AND NOT regexp_like(CAST({column} AS varchar), '^\\*{{1,3}}$')",
-    Mask.PARTIAL: "{column} IS NOT NULL AND NOT regexp_like(CAST({column} AS varchar), '^(\\*{{1,4}}|\\*{{4}}.{{3}})$')",
+    Mask.PARTIAL: "NOT regexp_like(CAST({column} AS varchar), '^(\\*{{1,4}}|\\*{{4}}.{{3}})$')",
     Mask.YEAR_OF_DATE: "{column} IS NOT NULL AND {column} <> date_trunc('year', {column})",
 }
 _TEXTUAL: Final = ("varchar",)

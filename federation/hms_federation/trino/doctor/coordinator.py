@@ -14,7 +14,7 @@ import requests
 from hms_federation.trino.doctor.configuration import is_loopback
 from hms_federation.trino.proof.proving import SKEW
 from hms_registry.domain.findings import Finding, Grade
-from hms_registry.errors import SourceUnreachable
+from hms_registry.errors import TrinoUnreachable
 from hms_registry.services.trino_settings import TrinoSettings
 
 _TIMEOUT_S: Final = 5.0
@@ -45,7 +45,7 @@ def ask_coordinator(settings: TrinoSettings, *, clock: Callable[[], datetime]) -
     """Ask it, presenting nothing.
 
     Raises:
-        SourceUnreachable: it does not answer as a Trino does.
+        TrinoUnreachable: it does not answer as a Trino does.
     """
     with requests.Session() as session:
         session.trust_env = False  # REQUESTS_CA_BUNDLE would take the place of `ca`
@@ -123,6 +123,6 @@ def _skew(date: str, *, now: datetime) -> float | None:
     return (told.astimezone(UTC) - now).total_seconds()
 
 
-def _unreachable(url: str, ca: Path | None) -> SourceUnreachable:
+def _unreachable(url: str, ca: Path | None) -> TrinoUnreachable:
     vouched = f", and that {ca} vouches for it" if ca else ""
-    return SourceUnreachable(f"no Trino answers at {url}", hint=f"see that its coordinator runs{vouched}")
+    return TrinoUnreachable(f"no Trino answers at {url}", hint=f"see that its coordinator runs{vouched}")

@@ -12,9 +12,11 @@ from hms_federation.trino.catalogs import CatalogState, State, TableState, Trino
 from hms_federation.trino.catalogs.live import Live
 from hms_federation.trino.catalogs.tables import RAW
 from hms_federation.trino.doctor.canary import Canary, choose
-from hms_federation.trino.doctor.examining import Examination
+from hms_federation.trino.doctor.examining import Examination, listed_queries
 from hms_federation.trino.opa.seeing import stricter
 from hms_federation.trino.people import Kind, asker_of
+from hms_federation.trino.proof.recording import QueryEvents
+from hms_federation.trino.proof.sweeping import LISTED, WAIT, overdue, untold
 from hms_policies import PolicyDecisions, known_names
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.decisions import DENIED, Decision
@@ -48,6 +50,25 @@ def examine(
             is_ours=lambda name: name.schema == RAW,
             clock=clock,
         ).findings()
+
+
+def sweep(trino: TrinoCatalogs, *, events: QueryEvents, since: datetime, now: datetime) -> int:
+    """Raise an alarm of each query that began since then and whose end Trino did not tell; return how many.
+
+    Raises:
+        TrinoUnreachable, CredentialsRejected, QueryFailed: Trino does not list its queries.
+        CatalogueError
+    """
+    with Coordinator(trino.settings) as coordinator:
+        rows = Live(coordinator, user=trino.settings.user).rows(LISTED)
+    listed = [each for each in listed_queries(rows) if each.created_at >= since]
+    with trino.catalogue.unit() as uow:
+        known = uow.proofs.known([each.query_id for each in overdue(listed, now=now)])
+        running = [each for each in uow.proofs.running(before=now - WAIT) if each.query.created_at >= since]
+    found = list(untold(listed, known=known, running=running, now=now))
+    if found:
+        events.keep(*found)
+    return len(found)
 
 
 def catalog_findings(states: Sequence[CatalogState]) -> Iterator[Finding]:
