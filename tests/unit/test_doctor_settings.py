@@ -140,6 +140,15 @@ def test_a_trino_that_tells_us_no_query_is_found(tmp_path: Path, events: dict[st
     assert f"http-event-listener.connect-ingest-uri={LISTENER}/v1/events" in finding.change.splitlines()
 
 
+def test_a_trino_that_sends_no_event_again_is_found(tmp_path: Path) -> None:
+    """That is how Trino 476 is without a word on it: a registry that restarts loses events."""
+    retries = "http-event-listener.connect-retry-count"
+
+    (finding,) = found(tmp_path, events=without(http_events(f"{LISTENER}/v1/events"), retries))
+
+    assert (finding.grade, finding.change) == (Grade.WARNING, f"{retries}=10")
+
+
 def test_a_secret_that_is_spelled_out_is_found_and_not_told(tmp_path: Path) -> None:
     """Whoever queries the catalog is shown it by Trino."""
     (finding,) = found(tmp_path, catalog={**POSTGRES, "connection-password": "CANARY"})

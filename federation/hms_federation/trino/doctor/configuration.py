@@ -12,6 +12,7 @@ from hms_registry.services.secret_references import holds_secret
 
 _EVENTS: Final = "/v1/events"
 _INGEST: Final = "http-event-listener.connect-ingest-uri"
+_RETRIES: Final = "http-event-listener.connect-retry-count"
 _LISTENER: Final = "event-listener.properties"
 
 
@@ -51,7 +52,7 @@ def _events(etc: Etc, listener: str) -> Iterator[Finding]:
             ),
             grade=Grade.WRONG,
             change=f"event-listener.name=http\n{_INGEST}={wanted}\nhttp-event-listener.log-completed=true"
-            "\nhttp-event-listener.log-created=true",
+            f"\nhttp-event-listener.log-created=true\n{_RETRIES}=10",
             where=_LISTENER,
         )
     for file in told:
@@ -67,6 +68,14 @@ def _events(etc: Etc, listener: str) -> Iterator[Finding]:
                     change=f"http-event-listener.{name}=true",
                     where=file.name,
                 )
+        if file.get(_RETRIES) in ("", "0"):
+            yield Finding(
+                check="events",
+                fact=f"{_RETRIES} is not set: an event that is not taken at once is lost, and its query not proven",
+                grade=Grade.WARNING,
+                change=f"{_RETRIES}=10",
+                where=file.name,
+            )
 
 
 def _secrets(etc: Etc) -> Iterator[Finding]:
