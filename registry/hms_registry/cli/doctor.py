@@ -33,8 +33,8 @@ def doctor(
     patient: Annotated[Patient, typer.Argument(help="registry, or the trino that it governs.")] = Patient.REGISTRY,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with the registry, or with the Trino that it governs, and which line to change. Exits with 10
-    if something is."""
+    """Say what is wrong with the registry or the Trino that it governs, and what to change. Exits with 10 if something
+    is."""
     with home_of(context).registry() as registry:
         found = registry.examine_trino() if patient is Patient.TRINO else _own(registry)
     if as_json:
