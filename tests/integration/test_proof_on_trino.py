@@ -43,10 +43,10 @@ ROLES = "roles:\n  analyst: {clearance: PUBLIC}\npeople:\n  ana: {roles: [analys
 READ = "SELECT ship, tons FROM mem.locks.calls ORDER BY tons"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
     """A registry whose files are a table of the same name in each Trino here."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = tmp_path / "home"
     (folder / "mem" / "locks").mkdir(parents=True)
     (folder / "mem" / "locks" / "calls.csv").write_text("ship,tons\nAlma,7\nBerta,3\nCora,9\n")
     (folder / "policies").mkdir()
