@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
     from hms_registry.services.graphql_settings import GraphqlSettings
+    from hms_registry.services.openlineage.naming import Naming
+    from hms_registry.services.openlineage.settings import OpenLineageSettings
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.trino_settings import TrinoSettings
     from hms_registry.services.webhooks import Delivered, Webhook
@@ -355,6 +357,25 @@ class Registry:
         from hms_registry.services.settings_file import ingest_roles
 
         return ingest_roles(self.home) if self.home else frozenset()
+
+    @cached_property
+    def openlineage(self) -> OpenLineageSettings:
+        """Who may send events of OpenLineage, and what else `settings.yml` says of them."""
+        from hms_registry.services.openlineage.settings import OpenLineageSettings, openlineage_settings
+
+        return openlineage_settings(self.home) if self.home else OpenLineageSettings()
+
+    @cached_property
+    def naming(self) -> Naming:
+        """What the names that jobs give to datasets may mean here."""
+        from hms_registry.services.openlineage.naming import Naming
+
+        return Naming.of(
+            self.sources.values(),
+            folder=self.home or Path.cwd(),
+            environ=self.environ,
+            stated=self.openlineage.namespaces,
+        )
 
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.
