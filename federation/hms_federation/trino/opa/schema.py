@@ -23,7 +23,7 @@ _PROPERTIES: Schema = {"type": "object", "description": "By name; null where a p
 def input_schema() -> Schema:
     """Return the schema of the body of a request."""
     resource: Schema = {"$ref": "#/$defs/resource"}
-    action = {
+    action: dict[str, Schema] = {
         "operation": {"enum": sorted(OPERATIONS)},
         "resource": resource,
         "targetResource": {**resource, "description": "The new name, of a renaming."},
