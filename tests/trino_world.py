@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -54,7 +54,10 @@ deny(p: Principal, "read", c: Column) if "denied" in c.tags and not "steward" in
 Labelled = Mapping[str, tuple[str, str]]
 """Columns: name -> Trino type and tag, which may be empty."""
 
-DATASETS: Mapping[str, tuple[PrivacyTier, frozenset[str], Labelled]] = {
+Described = Mapping[str, tuple[PrivacyTier, frozenset[str], Labelled]]
+"""Datasets: address -> tier, tags and columns."""
+
+DATASETS: Described = {
     "lake.locks.passages": (
         PrivacyTier.PUBLIC,
         frozenset(),
@@ -84,16 +87,16 @@ DATASETS: Mapping[str, tuple[PrivacyTier, frozenset[str], Labelled]] = {
 
 
 def registry_of(
-    *, policy: str = POLICY, roles: str = ROLES, settings: TrinoSettings = SETTINGS, datasets: Iterable[str] = DATASETS
+    *, policy: str = POLICY, roles: str = ROLES, settings: TrinoSettings = SETTINGS, described: Described = DATASETS
 ) -> Registry:
     """A registry in memory, its policy in force."""
     registry = Registry.in_memory()
     registry.trino_settings = settings
     with registry.catalogue.unit(writes=True) as uow:
-        for name in sorted({Address.parse(each).source for each in datasets}):
+        for name in sorted({Address.parse(each).source for each in described}):
             uow.sources.put(Source(name=name, kind="files", url="file:."))
         uow.commit()
-    register(registry, *datasets)
+    register(registry, described)
     publish(registry, policy, roles=roles)
     return registry
 
@@ -105,12 +108,12 @@ def publish(registry: Registry, policy: str, *, roles: str = ROLES) -> None:
         uow.commit()
 
 
-def register(registry: Registry, *names: str) -> None:
-    """Register datasets of `DATASETS`, or others with one column, public."""
+def register(registry: Registry, described: Described) -> None:
+    """Register datasets, labelled."""
     with registry.catalogue.unit(writes=True) as uow:
-        for address in map(Address.parse, names):
-            tier, tags, columns = DATASETS.get(str(address), (PrivacyTier.PUBLIC, frozenset(), {"n": ("bigint", "")}))
-            uow.registrations.register([_described(address, columns)])
+        for name, (tier, tags, columns) in described.items():
+            address = Address.parse(name)
+            uow.registrations.register([_dataset(address, columns)])
             stated = tuple(
                 ManifestColumn(name=name, tags=frozenset({tag} - {""})) for name, (_, tag) in columns.items()
             )
@@ -119,7 +122,7 @@ def register(registry: Registry, *names: str) -> None:
         uow.commit()
 
 
-def _described(address: Address, columns: Labelled) -> DescribedDataset:
+def _dataset(address: Address, columns: Labelled) -> DescribedDataset:
     return DescribedDataset(
         ref=DatasetRef(address=address),
         columns=tuple(Column(path=ColumnPath.of(name), trino_type=kind) for name, (kind, _tag) in columns.items()),

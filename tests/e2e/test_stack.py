@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^(up|down):.*\n\t@(.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 TYPED = README.split("<!-- start stack -->\n```sh\n")[1].split("```\n<!-- end stack -->")[0].splitlines()
-SERVERS = {"postgres", "redis", "s3", "mongo", "metastore", "hiveserver2"}
+SERVERS = {"postgres", "redis", "s3", "mongo", "metastore", "hiveserver2", "trino"}
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ class Place:
 
     def environ(self) -> dict[str, str]:
         """What a test may hand on: nothing that names a home or a secret."""
-        kept = ("HOME", "LANG", "PATH", "TMPDIR", "HMS_DTA_TEST_CACHE", "HMS_DTA_TEST_JDK17", "HMS_DTA_POSTGRES_BIN")
+        kept = ("HOME", "LANG", "PATH", "TMPDIR", "HMS_DTA_TEST_CACHE", "HMS_DTA_TEST_JDK17", "HMS_DTA_TEST_JDK", "JAVA_HOME", "HMS_DTA_POSTGRES_BIN")
         return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUTF8": "1"}
 
     def pids(self) -> dict[str, int]:
@@ -110,7 +110,7 @@ def story(folders: Path) -> Iterator[Story]:
         eventually(lambda: not is_alive(pids["redis"]), seconds=10)
         said[name_of(down)] = place.run(down)
         secrets = json.loads((place.folder / "chosen.json").read_text())["secrets"]
-        told = [path for path in place.folder.rglob("*") if path.is_file() and path.suffix in {".log", ".yml", ".pid"}]
+        told = [path for path in place.folder.rglob("*") if path.is_file() and path.suffix in {".log", ".yml", ".pid", ".properties"}]
         files = {str(path.relative_to(place.folder)): path.read_bytes() for path in told}
         yield Story(said, again, pids, pids_again, place.running(), list(secrets.values()), files)
     finally:
