@@ -43,7 +43,7 @@ class Story:
     stores: FourStores
     trino: Trino
     home: Path
-    exits: ExitStack
+    servers: ExitStack
     server: Server = field(init=False)
     synced: str = ""
 
@@ -52,7 +52,7 @@ class Story:
 
     def serve(self) -> None:
         """Start the registry."""
-        self.server = self.exits.enter_context(serving(self.home))
+        self.server = self.servers.enter_context(serving(self.home))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,8 @@ def story(
             patch.setenv(name, value)
         stores.fill()
         stores.make_home(home, settings=yaml.safe_dump({"trino": settings}))
-        story = Story(stores, governed_trino, home, exits)
+        servers = exits.enter_context(ExitStack())  # which outlast the catalogs: to drop one, the registry is asked
+        story = Story(stores, governed_trino, home, servers)
         for source in SOURCES:
             exits.callback(governed_trino.drop_catalog, source, user=SERVICE)
         synced = hms(home, "trino", "sync")

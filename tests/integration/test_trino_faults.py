@@ -55,6 +55,7 @@ def standing(governed_trino: Trino) -> Iterator[Governed]:
 @pytest.fixture
 def governed(standing: Governed) -> Iterator[Governed]:
     """Whatever a test breaks is whole again at its end, and then the right rows are told."""
+    standing.app.mend()
     yield standing
     standing.app.mend()
     standing.way.revive(Fault())
