@@ -173,9 +173,10 @@ def _heading(path: tuple[str, ...], command: TyperCommand) -> str:
 
 
 def walk(command: TyperCommand, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
-    """Yield every command that does something, with the words that call it; a group yields its commands."""
+    """Yield every command that does something, with the words that call it; a group yields its commands, and
+    itself if it does something without one."""
     below = getattr(command, "commands", {})
-    if not below or len(path) == 1:
+    if not below or len(path) == 1 or getattr(command, "invoke_without_command", False):
         yield path, command
     for name, each in below.items():
         yield from walk(each, (*path, name))

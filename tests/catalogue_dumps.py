@@ -24,6 +24,7 @@ from hms_registry.domain.curations import CuratedColumn, Curation, Deprecation
 from hms_registry.domain.datasets import Dataset, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
+from hms_registry.domain.enforcement import AppliedQuery, Proof, Verdict
 from hms_registry.domain.manifests import Manifest, ManifestColumn
 from hms_registry.domain.names import Address
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
@@ -39,6 +40,10 @@ from store_samples import LAKE, column, described
 
 FOLDER = Path(__file__).parent / "data" / "catalogue"
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PROOF = Proof(
+    query=AppliedQuery(query_id="20261121_1", user="ana", groups=frozenset(), state="QUEUED", kind="", created_at=AT),
+    verdict=Verdict.RUNNING,
+)
 _TABLES = ("Locks", "locks", "Passages é", 'odd."name"')
 
 
@@ -87,6 +92,7 @@ def fill(catalogue: Catalogue) -> None:
             ),
             event="DatasetDeprecated",
         )
+        uow.proofs.put(PROOF)
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
         )

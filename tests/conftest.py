@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalogues import catalogue, catalogues, memory
+from moulds import use_moulds
 from services.fixtures import (
     bucket,
     governed_trino,
@@ -51,6 +52,11 @@ __all__ = [
     "redis_server",
     "seaweed_server",
 ]
+
+
+def pytest_configure() -> None:
+    """Before any test, and in each process that tests."""
+    use_moulds()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,13 +22,14 @@ from importlib import import_module
 from pathlib import Path
 
 from command import HMS_DTA
+from moulds import use_moulds
 
 _LOADED = (
     "hms_crawler.run", "hms_federation.compiler.statement", "hms_federation.engine.run", "hms_federation.service",
     "hms_federation.writing.formats", "hms_files.adapter", "hms_formats.reading", "hms_policies.deciding",
     "hms_policies.masking", "hms_policies.roles", "hms_postgres.adapter", "hms_registry.bootstrap",
     "hms_registry.cli.output", "hms_registry.services.lineage.edges", "hms_registry.services.settings_file",
-    "hms_registry.services.sources_file", "hms_registry.store.upgrade", "hms_s3.adapter", "hms_sqlite.adapter",
+    "hms_registry.services.sources_file", "hms_s3.adapter", "hms_sqlite.adapter",
     "pyarrow.dataset", "pydantic.main", "rich.console", "rich.progress", "rich.table",
 )  # fmt: skip
 _CLIENT = """#!{python} -IS
@@ -72,6 +73,7 @@ def serve(place: str) -> None:
     """Fork for each that connects, until killed."""
     for name in _LOADED:
         import_module(name)
+    use_moulds()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(place)

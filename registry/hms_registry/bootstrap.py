@@ -16,6 +16,8 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
     from hms_federation.trino.opa.access import Access
+    from hms_federation.trino.proof.proving import Prover
+    from hms_federation.trino.proof.recording import QueryEvents
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
@@ -257,6 +259,25 @@ class Registry:
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
         )
+
+    @cached_property
+    def prover(self) -> Prover:
+        """Proves that a query in Trino was governed as it was decided."""
+        from hms_federation.trino.proof.policies import PolicyDecider
+        from hms_federation.trino.proof.proving import Prover
+        from hms_registry.services.trino_settings import TrinoSettings
+
+        # Who governs no Trino any more may still ask what was applied in the one that was.
+        settings = self.trino_settings or TrinoSettings(url="")
+        decider = PolicyDecider(settings=settings, in_force=lambda: self.decisions_in_memory)
+        return Prover(decider=decider, settings=settings)
+
+    @cached_property
+    def query_events(self) -> QueryEvents:
+        """Takes what Trino tells of its queries, and keeps the proof of each."""
+        from hms_federation.trino.proof.recording import QueryEvents
+
+        return QueryEvents(catalogue=self.catalogue, prover=self.prover, clock=now)
 
     @cached_property
     def caches(self) -> Caches:

@@ -9,7 +9,8 @@
     │   ├── DatasetNotFound         also the answer for a dataset that the asker may not find
     │   ├── ColumnNotFound          also the answer for a column that the asker may not see
     │   ├── VersionNotFound
-    │   └── TokenNotFound           no bearer token has that id
+    │   ├── TokenNotFound           no bearer token has that id
+    │   └── QueryNotFound           nothing was told of a query of that id
     ├── NameAmbiguous               one name, several datasets
     ├── VersionNotReadable          an old version that the store keeps no copy of
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
@@ -26,6 +27,7 @@
     ├── CrawlStopped                a crawl would have taken away too much, and took away nothing
     ├── TooManyListeners            a server holds as many streams of events as it may (HTTP 503)
     ├── DeliveryFailed              a webhook's receiver did not take an event; it is sent again
+    ├── QueryEventInvalid           what Trino is to send after each query, and is not (HTTP 400)
     ├── PolicyError
     │   ├── PolicyInvalid           the files do not load, parse or type-check; names file and line
     │   └── PolicyNotPublished      no bundle in the catalogue: everything is denied
@@ -121,6 +123,10 @@ class TokenNotFound(NotFound):
     """No bearer token has that id."""
 
 
+class QueryNotFound(NotFound):
+    """Nothing was told of a query of that id."""
+
+
 class NameAmbiguous(HmsError):
     """One name, several datasets: say more of it."""
 
@@ -197,6 +203,12 @@ class TooManyListeners(HmsError):
 
 class DeliveryFailed(HmsError):
     """A webhook's receiver did not take an event; the next pass sends it again."""
+
+
+class QueryEventInvalid(HmsError):
+    """What came where Trino tells of its queries is no such event."""
+
+    exit_code = 8
 
 
 class PolicyError(HmsError):

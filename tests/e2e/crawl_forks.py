@@ -25,6 +25,7 @@ import hms_registry.store
 import hms_s3
 import hms_sqlite
 from hms_registry.bootstrap import Registry, now
+from moulds import use_moulds
 
 LOADED = (
     hms_files, hms_mongo, hms_sqlite, hms_postgres, hms_s3, hms_registry.services.lineage.edges, hms_registry.store,
@@ -51,6 +52,7 @@ def crawl(home: Path) -> None:
         hms_crawler.crawl_all(sources, open_adapter=registry.adapters, catalogue=registry.catalogue, clock=now)
 
 
+use_moulds()
 for line in sys.stdin:
     seconds, commits, home = line.rstrip("\n").split(" ", 2)
     started = time.monotonic()

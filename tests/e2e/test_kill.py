@@ -1,5 +1,6 @@
 """kill -9 at any moment of a crawl, or before any of its commits: the next crawl mends what it left."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -23,7 +24,12 @@ MOMENTS = 50
 @pytest.fixture(scope="module")
 def forks() -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, str(FORKS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, str(FORKS)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
     with process:
         yield process

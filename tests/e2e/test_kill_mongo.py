@@ -57,7 +57,12 @@ def test_a_crawl_of_documents_killed_before_any_of_its_commits_is_mended_by_the_
     expected, number, how = _contents(tmp_path), 0, "killed"
 
     with subprocess.Popen(
-        [sys.executable, str(FORKS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, str(FORKS)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     ) as forks:
         assert forks.stdin is not None and forks.stdout is not None
         while how == "killed":

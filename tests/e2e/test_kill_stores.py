@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,7 +50,12 @@ def test_a_crawl_of_stores_killed_before_any_of_its_commits_is_mended_by_the_nex
     number, how = 0, "killed"
 
     with subprocess.Popen(
-        [sys.executable, str(FORKS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, str(FORKS)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     ) as forks:
         assert forks.stdin is not None and forks.stdout is not None
         while how == "killed":

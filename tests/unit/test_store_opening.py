@@ -21,6 +21,7 @@ from hms_registry.store.revisions import REVISIONS
 from hms_registry.store.sqlite_searching import INDEXES
 from hms_registry.store.tables import metadata
 from hms_registry.store.upgrade import configuration
+from moulds import migrate
 from store_samples import described, get, register
 
 
@@ -132,6 +133,7 @@ def test_an_upgrade_that_breaks_leaves_an_empty_database(tmp_path: Path, monkeyp
     """A migration runs wholly or not at all, and the next start does it."""
     path = tmp_path / "c.db"
     with monkeypatch.context() as patched:
+        patched.setattr("hms_registry.store.upgrade.upgrade", migrate)
         patched.setattr("hms_registry.store.sqlite.Sqlite.search_indexes", (INDEXES[0], "CREATE NONSENSE"))
         with pytest.raises(HmsError):
             open_catalogue(f"sqlite:///{path}")

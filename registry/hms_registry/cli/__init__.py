@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import typer
 
 from hms_registry.cli import (
+    auditing,
     catalogue,
     checking,
     crawling,
@@ -68,6 +69,7 @@ for module in (
     lineage,
     feeding,
     querying,
+    auditing,
     policy,
     serving,
     tokens,

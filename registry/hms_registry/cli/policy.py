@@ -1,18 +1,14 @@
-"""Commands for governance: policy test, explain, publish, diff; audit."""
+"""Commands for governance: policy test, explain, publish, diff."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from hms_registry.cli.output import print_json, print_lines, print_table
+from hms_registry.cli.output import print_json, print_lines
 from hms_registry.cli.state import NEWS, AsJson, home_of, login_name
-
-if TYPE_CHECKING:
-    from hms_registry.ports.records import AuditEntry
 
 policy = typer.Typer(help="Test, explain, publish and compare the policy files.", no_args_is_help=True)
 
@@ -22,7 +18,6 @@ Folder = Annotated[Path | None, typer.Argument(help="A folder of policy files; w
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.add_typer(policy, name="policy")
-    app.command()(audit)
 
 
 @policy.command()
@@ -99,28 +94,6 @@ def publish(context: typer.Context, folder: Folder = None, as_json: AsJson = Fal
         print_lines([f"published {bundle.digest[:12]} under epoch {done.epoch}"])
     else:
         print_lines([f"{bundle.digest[:12]} is in force already"])
-
-
-def audit(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The latest so many.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """Show who did what, latest first. It is for whoever may read the registry's own files."""
-    with home_of(context).registry() as registry, registry.catalogue.unit() as uow:
-        entries = uow.audit.latest(limit=limit)
-    if as_json:
-        print_json([asdict(entry) for entry in entries])
-        return
-    rows = [
-        (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.subject, entry.action, entry.outcome, str(entry.epoch), _told(entry))
-        for entry in entries
-    ]
-    print_table(("at (UTC)", "who", "did", "outcome", "epoch", "detail"), rows)
-
-
-def _told(entry: AuditEntry) -> str:
-    return ", ".join(f"{name}={value}" for name, value in entry.detail.items() if value)
 
 
 @policy.command(short_help="Say who gains and who loses between two policies.")

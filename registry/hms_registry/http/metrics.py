@@ -105,11 +105,13 @@ class _RegistryCollector(Collector):
     def _of_catalogue(self) -> Iterator[Metric]:
         with self._registry.catalogue.unit() as uow:
             statuses, epochs = uow.sources.all(), (uow.epoch(), uow.bundles.epoch())
+            alarms = uow.proofs.count_alarms()
             states: dict[str, str] = {}
             for crawl in uow.crawls.latest(limit=_CRAWLS):
                 states.setdefault(crawl.source, crawl.state)
         yield _gauge("hms_dta_catalogue_epoch", "Grows with each change of the catalogue.", epochs[0])
         yield _gauge("hms_dta_policy_epoch", "The epoch of the policy in force; 0 = none.", epochs[1])
+        yield CounterMetricFamily("hms_dta_trino_alarms", "Queries in Trino that were not governed as decided.", alarms)
         text = "Sources, by adapter and by how the last crawl ended."
         sources = GaugeMetricFamily("hms_dta_sources", text, labels=("adapter", "last_crawl"))
         counts = Counter((each.source.kind, states.get(each.source.name, "none")) for each in statuses)

@@ -26,6 +26,7 @@ from hms_federation.trino.opa.asked import Asked, read_asked
 from hms_federation.trino.opa.operations import OPERATIONS
 from hms_federation.trino.opa.recording import line_of, named
 from hms_registry.bootstrap import now
+from hms_registry.http import trino_events
 from hms_registry.http.gate import Gate
 from hms_registry.http.metrics import Metrics
 from hms_registry.http.observing import Observing
@@ -76,6 +77,7 @@ def make_trino_app(
     app.add_middleware(Gate, names=names, most_bytes=_BODY_BYTES)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=None)
     tell_problems(app)
+    app.include_router(trino_events.router)
     app.router.routes += [_Door(f"{BASE}{name}", _route(answer), methods=["POST"]) for name, answer in _ANSWERS.items()]
     return app
 

@@ -26,6 +26,7 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.DocumentNotKept, 400),
     (errors.QueryLimitExceeded, 422),
     (errors.QueryError, 400),
+    (errors.QueryEventInvalid, 400),
     (errors.SettingsInvalid, 400),
     (errors.LocationOutsideSource, 400),
     (errors.SourceError, 502),

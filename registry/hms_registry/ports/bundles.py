@@ -43,6 +43,10 @@ class Bundles(Protocol):
         """The one in force."""
         ...
 
+    def in_force(self, *, since: datetime, until: datetime) -> list[Bundle]:
+        """Those that were in force at some moment of a span of time, oldest first."""
+        ...
+
     def publish(self, bundle: Bundle) -> None:
         """Put it in force with the commit of this unit, and relabel what it mentions. The same digest again
         writes nothing."""

@@ -34,6 +34,7 @@ from hms_registry.ports.bundles import Bundles
 from hms_registry.ports.crawls import Crawls
 from hms_registry.ports.edges import Edges, Walks
 from hms_registry.ports.profiles import KeptProfiles
+from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
 from hms_registry.ports.tokens import BearerTokens
@@ -157,6 +158,8 @@ class UnitOfWork(Protocol):
     def search(self) -> Search: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def proofs(self) -> Proofs: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

@@ -36,6 +36,14 @@ class Audit(Protocol):
         """Latest first."""
         ...
 
+    def between(self, since: datetime, until: datetime, *, subject: str, limit: int = 1000) -> list[AuditEntry]:
+        """What somebody did in a span of time, oldest first."""
+        ...
+
+    def mentioning(self, word: str, *, limit: int = 100) -> list[AuditEntry]:
+        """Those whose detail holds a word, e.g. a digest, latest first. Every line is looked at."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import Row, func, insert, or_, select
 
 from hms_registry.domain.datasets import DatasetId
 from hms_registry.ports.bundles import Bundle, Classes
@@ -35,16 +36,14 @@ class SqlBundles:
     def current(self) -> Bundle | None:
         """The one in force."""
         row = self._session.read(select(_bundles).order_by(_latest).limit(1)).one_or_none()
-        if row is None:
-            return None
-        return Bundle(
-            files=MappingProxyType(json.loads(row.files)),
-            digest=row.digest,
-            author=row.author,
-            mentions=frozenset(json.loads(row.mentions)),
-            epoch=row.epoch,
-            published_at=parse_time(row.published_at),
-        )
+        return None if row is None else _bundle(row)
+
+    def in_force(self, *, since: datetime, until: datetime) -> list[Bundle]:
+        """The last one before the span, and those that were published in it."""
+        at = _bundles.c.published_at
+        before = select(_bundles.c.id).where(at <= time_text(since)).order_by(_latest).limit(1).scalar_subquery()
+        during = select(_bundles).where(at <= time_text(until), _bundles.c.id >= func.coalesce(before, 0))
+        return [_bundle(row) for row in self._session.read(during.order_by(_bundles.c.id))]
 
     def publish(self, bundle: Bundle) -> None:
         """Put it in force, and label anew what it mentions and what the last one did. The same digest again
@@ -92,3 +91,14 @@ class SqlBundles:
     def classes(self) -> Classes:
         """All interned labels in use."""
         return classes_in_use(self._session)
+
+
+def _bundle(row: Row[Any]) -> Bundle:
+    return Bundle(
+        files=MappingProxyType(json.loads(row.files)),
+        digest=row.digest,
+        author=row.author,
+        mentions=frozenset(json.loads(row.mentions)),
+        epoch=row.epoch,
+        published_at=parse_time(row.published_at),
+    )

@@ -125,6 +125,10 @@ class Session:
         """The time of day, for records of when something happened."""
         return datetime.now(UTC)
 
+    def mark_written(self) -> None:
+        """Move the epoch when this unit commits, though it wrote nothing else that an answer is made of: events."""
+        self._wrote = True
+
     def touch(self, sources: Iterable[str]) -> None:
         """Note that something of these sources changed: their epoch moves too."""
         self._touched.update(sources)

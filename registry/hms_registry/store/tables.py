@@ -273,6 +273,16 @@ audit = Table(
     Column("detail", Text, nullable=False),
 )
 
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("query_id", Text, primary_key=True),  # as the engine that ran it names it
+    Column("at", Text, nullable=False),  # when it began, by the clock of that engine
+    Column("verdict", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "verdict", "at"),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -28,6 +28,7 @@ from hms_registry.store.inventory import SqlInventory
 from hms_registry.store.moments import Moments
 from hms_registry.store.outbox import SqlOutbox
 from hms_registry.store.profiles import SqlProfiles
+from hms_registry.store.proofs import SqlProofs
 from hms_registry.store.registrations import SqlRegistrations
 from hms_registry.store.renaming import SqlRenames
 from hms_registry.store.search import SqlSearch
@@ -147,6 +148,10 @@ class SqlUnit:
         return SqlAudit(self._session)
 
     @cached_property
+    def proofs(self) -> SqlProofs:
+        return SqlProofs(self._session)
+
+    @cached_property
     def outbox(self) -> SqlOutbox:
         return SqlOutbox(self._session)
 
@@ -181,7 +186,7 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
-    "walks",
+    "walks", "proofs",
 )  # fmt: skip
 
 
