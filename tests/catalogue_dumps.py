@@ -82,6 +82,7 @@ def fill(catalogue: Catalogue) -> None:
         token = IssuedToken(id="one", digest="0" * 64, subject="ana", purpose="audit", made_at=AT, ends_at=AT)
         uow.bearer_tokens.add([token])
         uow.bearer_tokens.revoke("one", at=AT)
+        uow.trino_catalogs.put("lake", "0" * 16)
         profile = Profile(address=Address("lake", "locks", "locks"), method=Method.EXACT, rows=2, columns=(figures,))
         heir = Deprecation(reason="old é", successor=done[1].dataset_id)
         words = CuratedColumn(path="id", description="number", tags=frozenset({"key"}))

@@ -15,6 +15,7 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
+    from hms_federation.trino.catalogs import TrinoCatalogs
     from hms_federation.trino.opa.access import Access
     from hms_federation.trino.proof.proving import Prover
     from hms_federation.trino.proof.recording import QueryEvents
@@ -258,6 +259,26 @@ class Registry:
             clock=now,
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
+        )
+
+    @property
+    def trino_catalogs(self) -> TrinoCatalogs:
+        """What the catalogs of the governed Trino are made from.
+
+        Raises:
+            SettingsInvalid: the settings name no Trino.
+        """
+        from hms_federation.trino.catalogs import TrinoCatalogs
+
+        if self.trino_settings is None:
+            hint = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
+            raise SettingsInvalid("settings.yml names no Trino", hint=hint)
+        return TrinoCatalogs(
+            settings=self.trino_settings,
+            sources=self.sources,
+            adapters=self.adapters,
+            catalogue=self.catalogue,
+            environ=self.environ,
         )
 
     @cached_property

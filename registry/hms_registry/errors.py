@@ -35,6 +35,7 @@
     │   ├── SqlInvalid              does not parse, or names something that is not there
     │   ├── SqlRefused              parses, but is outside what this engine promises to answer right
     │   ├── QueryFailed             broke while running (a cast, a division by zero)
+    │   ├── TrinoUnreachable        the governed Trino does not answer (HTTP 502)
     │   └── QueryLimitExceeded      too long, too large, too many rows
     └── CatalogueError
         ├── CatalogueUnavailable    locked, full, read-only, or gone
@@ -246,6 +247,10 @@ class SqlRefused(SqlInvalid):
 
 class QueryFailed(QueryError):
     """The query broke while it ran."""
+
+
+class TrinoUnreachable(QueryError):
+    """The governed Trino refused, timed out, or is not there."""
 
 
 class QueryLimitExceeded(QueryError):

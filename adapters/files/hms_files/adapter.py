@@ -22,6 +22,7 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, ManifestText, Scan, ScanRequest, Scope
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated
 
 
 class FilesAdapter:
@@ -91,6 +92,12 @@ class FilesAdapter:
         """Return the dataset at a path or `file:` URL."""
         self.check()
         return find(self._tree, location)
+
+    def trino_catalog(self) -> NotFederated:
+        """Say why there is none."""
+        return NotFederated(
+            reason="Trino's servers do not see a folder of this machine", hint="put the files into S3, or ask here"
+        )
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from hms_formats.cells import CellRules, guess
+from hms_registry.ports.trino import StoredColumn
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
@@ -33,3 +34,11 @@ def partition_type(values: Sequence[str | None]) -> pa.DataType:
         return pa.int64()
     found = guess(known, CellRules(missing=frozenset(), is_grouped=False))
     return found if pa.types.is_date32(found) else pa.string()
+
+
+def partition_key(name: str, trino_type: str) -> StoredColumn:
+    """Return a column that the names of folders tell: they are whole numbers, dates and texts."""
+    lower = name.lower()
+    if trino_type in ("bigint", "date", "varchar"):
+        return StoredColumn(name=lower, stored=trino_type)
+    return StoredColumn(name=lower, stored="varchar", read=f"CAST({{}} AS {trino_type})")

@@ -12,6 +12,7 @@ from hms_hive.description import describe_table
 from hms_hive.doors import Door, open_door
 from hms_hive.profiling import profile_table
 from hms_hive.tables import HiveTable
+from hms_hive.trino import trino_catalog
 from hms_registry.domain.crawls import Discovery, Failure
 from hms_registry.domain.datasets import DatasetKind, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
@@ -19,6 +20,7 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated, TrinoCatalog
 
 if TYPE_CHECKING:
     from hms_hive.scanning import Reading
@@ -112,6 +114,10 @@ class HiveAdapter:
 
             self._reading = Reading(self._config, self._door, self._door.metastore)
         return self._reading.plan(request)
+
+    def trino_catalog(self) -> TrinoCatalog | NotFederated:
+        """Return the same store as a catalog of Trino."""
+        return trino_catalog(self._config)
 
     def close(self) -> None:
         """Hang up."""

@@ -18,6 +18,7 @@ from hms_mongo.listing import Listed, find_listed, list_collections, list_databa
 from hms_mongo.looking import Look, Unusable, look_at
 from hms_mongo.profiling import KeptFigures
 from hms_mongo.scanning import plan_find
+from hms_mongo.trino import trino_catalog
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure
 from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.names import Address
@@ -25,6 +26,7 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, SettingsInvalid, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewOrigins
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated, TrinoCatalog
 
 _CALL_S = 300.0
 _KEPT_FIELDS = 50_000
@@ -131,6 +133,10 @@ class MongoAdapter:
     def scan(self, request: ScanRequest) -> Scan:
         """Plan one `find`."""
         return plan_find(self._client, request)
+
+    def trino_catalog(self) -> TrinoCatalog | NotFederated:
+        """Return the same store as a catalog of Trino."""
+        return trino_catalog(self._config)
 
     def close(self) -> None:
         """Hang up."""

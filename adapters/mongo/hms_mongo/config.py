@@ -16,7 +16,7 @@ _IN_URL = (
 )  # fmt: skip
 _OWN = (
     "connect_timeout_s", "keep_fields", "operation_timeout_s", "password", "sample_bytes", "sample_documents",
-    "sample_seconds",
+    "sample_seconds", "trino_schema",
 )  # fmt: skip
 _FLAGS = ("directConnection", "tls")
 _MECHANISMS = ("MONGODB-X509", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -51,6 +51,7 @@ class MongoConfig:
         is_srv: the host's name is looked up as a SRV record.
         database: the only one that is looked into; empty = all that the account may see.
         driver: options of the driver, as the URL or `options` spelled them.
+        trino_may_write: the owner consents to the collection that Trino's connector writes into each database.
     """
 
     source: str
@@ -63,6 +64,7 @@ class MongoConfig:
     connect_timeout_s: float = 10.0
     operation_timeout_s: float = 30.0
     keeps_fields: bool = True
+    trino_may_write: bool = False
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -81,6 +83,9 @@ class MongoConfig:
         user, password = account
         if options.get("keep_fields", "true") not in ("true", "false"):
             raise SettingsInvalid(f"source {source}: keep_fields is neither true nor false", hint="e.g. true")
+        if options.get("trino_schema", "allowed") != "allowed":
+            hint = "leave it out, and MongoDB is no catalog of Trino"
+            raise SettingsInvalid(f"source {source}: trino_schema is not `allowed`", hint=hint)
         driver = {**query, **{name: options[name] for name in _IN_URL if name in options}}
         _check_driver(source, driver)
         return cls(
@@ -94,6 +99,7 @@ class MongoConfig:
             connect_timeout_s=_number(source, options, "connect_timeout_s", least=1, most=600, default=10),
             operation_timeout_s=_number(source, options, "operation_timeout_s", least=1, most=3600, default=30),
             keeps_fields=options.get("keep_fields") != "false",
+            trino_may_write="trino_schema" in options,
             bounds=Bounds(
                 documents=int(_number(source, options, "sample_documents", least=1, most=100_000, default=100)),
                 size=int(_number(source, options, "sample_bytes", least=1024, most=1 << 30, default=4 << 20)),

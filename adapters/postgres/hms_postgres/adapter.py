@@ -16,6 +16,7 @@ from hms_postgres.profiling import profile_all
 from hms_postgres.queries import FIND, VIEWS
 from hms_postgres.session import ChangedMeanwhile, Locked, Session
 from hms_postgres.stamps import identity_in, is_same_content, is_same_moment, source_stamp, table_stamp
+from hms_postgres.trino import trino_catalog
 from hms_postgres.type_cache import TypeCache
 from hms_registry.domain.crawls import ContainerListed, Discovery, Failure, Unchanged
 from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
@@ -24,6 +25,7 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import NotInstalled, SourceError
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated, TrinoCatalog
 
 if TYPE_CHECKING:
     from hms_postgres.scanning import Reading
@@ -180,6 +182,10 @@ class PostgresAdapter:
     def rest(self) -> bool:
         """Keep the connections that rows were read by; each scan looks at its table by a new one."""
         return self._reading is None or self._reading.connections.is_idle
+
+    def trino_catalog(self) -> TrinoCatalog | NotFederated:
+        """Return the same store as a catalog of Trino."""
+        return trino_catalog(self._config)
 
     def close(self) -> None:
         """Hang up, and end what still reads."""

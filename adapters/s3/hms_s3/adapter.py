@@ -15,20 +15,25 @@ from hms_formats.listing import Entry, stamp_of
 from hms_formats.manifests import manifests
 from hms_formats.profiling import profile_one
 from hms_formats.reading import plan_scan
+from hms_formats.trino_tables import trino_table
 from hms_registry.domain.crawls import Discovery, Failure
-from hms_registry.domain.datasets import DatasetRef, DescribedDataset, Stamp
+from hms_registry.domain.datasets import Dataset, DatasetRef, DescribedDataset, Stamp
 from hms_registry.domain.profiles import Profile
 from hms_registry.errors import CredentialsRejected, LocationOutsideSource, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import AdapterConfig, ManifestText, Scan, ScanRequest, Scope
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated, TrinoCatalog, TrinoTable
 from hms_s3.bucket import Bucket
 from hms_s3.client import BucketClient
 from hms_s3.config import S3Config
 from hms_s3.errors import Denied
 from hms_s3.pins import Pin
 from hms_s3.reading import PinnedBucket, ReadBucket
+from hms_s3.trino import trino_catalog
 
 T = TypeVar("T")
+_TABLE_S = 60.0
+"""How long the listing of one dataset may take that becomes a table of Trino's."""
 
 
 class S3Adapter:
@@ -127,6 +132,16 @@ class S3Adapter:
     def locate(self, location: str) -> DatasetRef | None:
         """Return the dataset at an `s3:` URL."""
         return find(self._bucket, location)
+
+    def trino_catalog(self) -> TrinoCatalog | NotFederated:
+        """Return the same store as a catalog of Trino."""
+        return trino_catalog(self._config)
+
+    def trino_table(self, dataset: Dataset) -> TrinoTable | NotFederated:
+        """Return the table of Trino's that gives the rows of a dataset."""
+        return trino_table(
+            self._bucket.within(_TABLE_S), dataset, root=f"s3://{self._config.bucket}/{self._config.prefix}"
+        )
 
     def close(self) -> None:
         """Let go of connections and threads."""

@@ -15,6 +15,7 @@ from hms_registry.domain.profiles import Profile
 from hms_registry.errors import SettingsInvalid
 from hms_registry.ports.adapter import AdapterConfig, Scan, ScanRequest, Scope, ViewDefinition
 from hms_registry.ports.profiles import ProfileRequest
+from hms_registry.ports.trino import NotFederated
 from hms_sqlite.config import SqliteConfig
 from hms_sqlite.description import SCHEMA, describe_all, ref_of
 from hms_sqlite.profiling import profile_all
@@ -95,6 +96,13 @@ class SqliteAdapter:
     def scan(self, request: ScanRequest) -> Scan:
         """Plan one SELECT."""
         return plan_scan(self._config, request)
+
+    def trino_catalog(self) -> NotFederated:
+        """Say why there is none."""
+        return NotFederated(
+            reason="Trino has no connector for SQLite",
+            hint="move it to PostgreSQL: names stay, its schema is public here already",
+        )
 
     def close(self) -> None:
         """Every call closes its own connection."""

@@ -32,6 +32,7 @@ from hms_registry.cli import (
     seeding,
     serving,
     tokens,
+    trino,
 )
 from hms_registry.cli.state import Home
 from hms_registry.errors import HmsError
@@ -75,6 +76,7 @@ for module in (
     tokens,
     seeding,
     indexing,
+    trino,
 ):
     module.add_to(app)
 

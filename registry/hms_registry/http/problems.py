@@ -25,6 +25,7 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.EditOutdated, 409),
     (errors.DocumentNotKept, 400),
     (errors.QueryLimitExceeded, 422),
+    (errors.TrinoUnreachable, 502),
     (errors.QueryError, 400),
     (errors.QueryEventInvalid, 400),
     (errors.SettingsInvalid, 400),

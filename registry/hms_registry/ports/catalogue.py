@@ -38,6 +38,7 @@ from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
 from hms_registry.ports.tokens import BearerTokens
+from hms_registry.ports.trino import MadeCatalogs
 
 
 class Sources(Protocol):
@@ -170,6 +171,8 @@ class UnitOfWork(Protocol):
     def profiles(self) -> KeptProfiles: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
+    @property
+    def trino_catalogs(self) -> MadeCatalogs: ...
 
     def epoch(self) -> int:
         """The epoch this unit sees."""

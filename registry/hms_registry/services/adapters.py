@@ -13,8 +13,8 @@ from typing import Self
 from hms_registry.domain.sources import Source
 from hms_registry.errors import AdapterNotFound, NotInstalled, SourceNotFound
 from hms_registry.ports.adapter import Adapter
-from hms_registry.services.secret_references import referred_to, spelled_secrets, withhold_secrets
-from hms_registry.services.sources_file import opened_url, resolve_secrets
+from hms_registry.services.secret_references import keep_secrets, referred_to, spelled_secrets, withhold_secrets
+from hms_registry.services.sources_file import absolute_url, opened_url, resolve_secrets
 
 GROUP = "hms_dta.adapters"
 
@@ -79,14 +79,30 @@ class AdapterFactory:
             SourceNotFound, AdapterNotFound, NotInstalled
             SettingsInvalid: its URL, an option or a variable is wrong.
         """
-        if name not in self.sources:
-            raise SourceNotFound(f"no source is called {name}", hint="describe it in sources.yml, then hms-dta crawl")
-        source = self.sources[name]
+        source = self._source(name)
         adapter = load_adapter(source.kind)
         options = {key: resolve_secrets(value, self.environ) for key, value in source.options.items()}
         url = opened_url(source, folder=Path(self.folder), environ=self.environ)
         config = adapter.config.from_url(source=name, url=url, options=options)
         return adapter(config)
+
+    def for_trino(self, name: str) -> Adapter:
+        """Make the adapter of a source as it is asked for its catalog of Trino: each secret is Trino's reference to it.
+
+        Raises:
+            SourceNotFound, AdapterNotFound, NotInstalled
+            SettingsInvalid: its URL, an option or a variable is wrong, or a variable is more than a secret.
+        """
+        source = self._source(name)
+        adapter = load_adapter(source.kind)
+        options = {key: keep_secrets(value, self.environ, name=key) for key, value in source.options.items()}
+        url = absolute_url(keep_secrets(source.url, self.environ), folder=Path(self.folder))
+        return adapter(adapter.config.from_url(source=name, url=url, options=options))
+
+    def _source(self, name: str) -> Source:
+        if name not in self.sources:
+            raise SourceNotFound(f"no source is called {name}", hint="describe it in sources.yml, then hms-dta crawl")
+        return self.sources[name]
 
     def only(self, names: Collection[str]) -> Self:
         """Return one for these sources, which knows their secrets and no others."""

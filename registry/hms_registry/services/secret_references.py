@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from hms_registry.errors import SettingsInvalid
@@ -52,6 +52,40 @@ def resolve_secrets(text: str, environ: Mapping[str, str]) -> str:
             f"the environment variable {missing[0]} is not set", hint=f"export {missing[0]}=... and try again"
         )
     return _REFERENCE.sub(lambda reference: environ[reference[1]], text)
+
+
+def keep_secrets(text: str, environ: Mapping[str, str], *, name: str = "") -> str:
+    """Return *text* (of a setting called *name*) with its secrets as Trino's references, `${ENV:NAME}`, and all other
+    references filled in.
+
+    Raises:
+        SettingsInvalid: a variable is not set, or holds a secret and more than it.
+    """
+    spans = [(0, len(text))] if _SECRET_NAME.search(name) else list(_secret_spans(text))
+    filled = ""
+    seen = 0
+    for reference in _REFERENCE.finditer(text):
+        is_secret = any(start <= reference.start() < end for start, end in spans)
+        value = f"${{ENV:{reference[1]}}}" if is_secret else resolve_secrets(reference[0], environ)
+        if not is_secret and ("${" in value or holds_secret(value)):
+            raise SettingsInvalid(
+                f"the variable {reference[1]} holds a secret and more than it, and Trino must not be told it",
+                hint="refer to the password by a variable of its own, e.g. postgresql://reader:${LAKE_PASSWORD}@...",
+            )
+        filled += text[seen : reference.start()] + value
+        seen = reference.end()
+    return filled + text[seen:]
+
+
+def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield from where to where a URL spells a secret."""
+    start = scheme.end() + 2 if (scheme := _SCHEME.match(text)) else 2
+    at = text.rfind("@")
+    if text[start - 2 : start] == "//" and at > start and (colon := text.find(":", start, at)) > 0:
+        yield colon, at
+    for pair in _QUERY_PAIR.finditer(text):
+        if _SECRET_NAME.search(pair[1]):
+            yield pair.span(2)
 
 
 def spelled_secrets(written: Iterable[str], *, environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,8 @@ trino:
   ca: /etc/hms-dta/trino-ca.pem          # whom its certificate is checked by, where the system's do not do
   evaluator: hms-dta-evaluator           # nobody logs in as it: row filters and masks are evaluated under this name
   etc: /etc/trino                        # its folder of settings, where this machine has it
+  etc_there: /etc/trino                  # where Trino itself has it, if not at the same place
+  tables: /var/trino/hms-dta             # a folder of the coordinator's own, for tables over S3; it may write there
   catalogs: files                        # how sources become catalogs: files (by default), or statements
   groups: trusted                        # Trino's groups give roles as roles.yml says; ignored by default
   impersonators: [superset]              # users that may ask as somebody else; by default nobody
@@ -26,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from hms_registry.domain.names import TrinoName, check_source_name, split_name
@@ -39,8 +41,8 @@ from hms_registry.services.yaml_file import Fields
 _HINT: Final = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
 _PASSWORD: Final = "write a reference, e.g. password: ${TRINO_PASSWORD}, or name a password_file"
 _FIELDS: Final = (
-    "url", "user", "password", "password_file", "ca", "evaluator", "etc", "catalogs", "groups", "impersonators",
-    "scratch", "key_table", "opa",
+    "url", "user", "password", "password_file", "ca", "evaluator", "etc", "etc_there", "tables", "catalogs", "groups",
+    "impersonators", "scratch", "key_table", "opa",
 )  # fmt: skip
 _USER: Final = "hms-dta"
 _EVALUATOR: Final = "hms-dta-evaluator"
@@ -88,6 +90,8 @@ class TrinoSettings:
         password: what it logs in with, with its secret, held in memory only; None = it presents none.
         ca: PEM file of those who vouch for the coordinator; None = the system's.
         etc: its folder of settings; None = this machine does not have it.
+        etc_there: where Trino itself has that folder.
+        tables: a folder of the coordinator's, in which it keeps the tables that the registry makes; None = none.
         trusts_groups: the groups that Trino tells of a person count, as an identity provider's do.
         impersonators: users that may ask as other people; the registry's own may.
         scratch: a catalog in which people may make tables, each in a schema of their own; None = nobody may.
@@ -100,6 +104,8 @@ class TrinoSettings:
     password: str | None = field(default=None, repr=False)
     ca: Path | None = None
     etc: Path | None = None
+    etc_there: PurePosixPath | None = None
+    tables: PurePosixPath | None = None
     catalogs: CatalogsBy = CatalogsBy.FILES
     trusts_groups: bool = False
     impersonators: frozenset[str] = frozenset()
@@ -126,6 +132,8 @@ def read_trino_settings(home: Path, environ: Mapping[str, str]) -> TrinoSettings
         password=_password(fields, home=home, environ=environ),
         ca=_file(fields, "ca", home=home),
         etc=_file(fields, "etc", home=home),
+        etc_there=_there(fields, "etc_there") or _here(fields, home=home),
+        tables=_there(fields, "tables"),
         catalogs=_catalogs(fields),
         trusts_groups=_trusts_groups(fields),
         impersonators=frozenset(fields.texts("impersonators", hint="user names, e.g. impersonators: [superset]") or ()),
@@ -162,6 +170,22 @@ def _password(fields: Fields, *, home: Path, environ: Mapping[str, str]) -> str 
 def _file(fields: Fields, name: str, *, home: Path) -> Path | None:
     named = fields.text(name, hint="write the path of a file or folder")
     return None if named is None else home / named
+
+
+def _here(fields: Fields, *, home: Path) -> PurePosixPath | None:
+    found = _file(fields, "etc", home=home)
+    return None if found is None else PurePosixPath(found.absolute())
+
+
+def _there(fields: Fields, name: str) -> PurePosixPath | None:
+    """Read a path as Trino's machine has it."""
+    named = fields.text(name, hint="write the path of a folder")
+    if named is None:
+        return None
+    path = PurePosixPath(named)
+    if not path.is_absolute() or ".." in path.parts or "${" in named:
+        raise fields.wrong(fields.line(name), name, "it is no absolute path", hint="e.g. /var/trino/hms-dta")
+    return path
 
 
 def _catalogs(fields: Fields) -> CatalogsBy:

@@ -319,3 +319,10 @@ bearer_tokens = Table(
     Column("ends_at", Text, nullable=False),
     Column("revoked_at", Text),
 )
+
+trino_catalogs = Table(
+    "trino_catalogs",
+    metadata,
+    Column("name", Text, primary_key=True),  # of a source, and of the catalog that was made of it by statements
+    Column("definition", Text, nullable=False),  # a digest: what tells one definition from another
+)

@@ -34,6 +34,7 @@ from hms_registry.store.renaming import SqlRenames
 from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
+from hms_registry.store.trino_catalogs import SqlTrinoCatalogs
 
 if TYPE_CHECKING:
     from hms_registry.store.graph.index import GraphIndex
@@ -171,6 +172,10 @@ class SqlUnit:
     def bearer_tokens(self) -> SqlBearerTokens:
         return SqlBearerTokens(self._session)
 
+    @cached_property
+    def trino_catalogs(self) -> SqlTrinoCatalogs:
+        return SqlTrinoCatalogs(self._session)
+
     def epoch(self) -> int:
         """The epoch this unit sees."""
         return self._session.epoch
@@ -186,7 +191,7 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
-    "walks", "proofs",
+    "walks", "proofs", "trino_catalogs",
 )  # fmt: skip
 
 

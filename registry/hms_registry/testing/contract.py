@@ -17,6 +17,7 @@ from hms_registry.domain.predicates import Conjunct, Operator
 from hms_registry.domain.profiles import Method, Profile
 from hms_registry.errors import HmsError, ScanFailed, SourceUnreachable
 from hms_registry.ports.adapter import Adapter, Scope
+from hms_registry.ports.trino import FederatesInTrino, NotFederated
 from hms_registry.testing.counting import assert_counted
 from hms_registry.testing.harness import Harness, address_of, by_id
 from hms_registry.testing.oracle import select
@@ -55,6 +56,22 @@ class AdapterContract(Harness):
         """Closing twice is closing once."""
         store.close()
         store.close()
+
+    def test_what_it_says_of_trino_is_said_without_asking_the_store(self, tmp_path: Path) -> None:
+        """Of a store that is not there it names a connector with its properties, or why there is none."""
+        adapter = self.open(self.dead_url(tmp_path, CANARY))
+        if not isinstance(adapter, FederatesInTrino):
+            pytest.skip("this adapter says nothing of Trino")
+
+        stated = adapter.trino_catalog()
+        adapter.close()
+
+        if isinstance(stated, NotFederated):
+            assert stated.reason and stated.hint
+        else:
+            assert stated.connector.isidentifier()
+            assert all(value and value.isprintable() for value in stated.properties.values())
+            assert not {stated.names_property, stated.folder_property} & stated.properties.keys()
 
     # Listing and describing
 

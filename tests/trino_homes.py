@@ -1,0 +1,72 @@
+"""A registry's home over sources of a test, and the catalogs that Trino gets of them; what was made is taken away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from hms_crawler import crawl_all
+from hms_federation.trino.catalogs import CatalogState, State, catalog_states, sync
+from hms_registry.bootstrap import Registry, now
+from services.trino import SECRETS, Trino
+
+Sources = Mapping[str, Mapping[str, object]]
+
+
+class CatalogHome:
+    """A home folder whose sources may change."""
+
+    def __init__(self, folder: Path, trino: Trino, *, by: str) -> None:
+        self.folder = folder
+        tables = trino.folder / "tables"
+        tables.mkdir(exist_ok=True)
+        stated = {"url": trino.url, "user": "admin", "etc": str(trino.etc), "tables": str(tables), "catalogs": by}
+        (folder / "settings.yml").write_text(json.dumps({"trino": stated}))
+        self.describe({})
+
+    def describe(self, sources: Sources) -> None:
+        """Write sources.yml."""
+        (self.folder / "sources.yml").write_text(json.dumps({"sources": dict(sources)}))  # JSON is YAML
+
+    def crawl(self) -> None:
+        """Register what is there; what failed fails the test."""
+        with self._registry() as registry:
+            reports = crawl_all(
+                list(registry.sources.values()),
+                open_adapter=registry.adapters,
+                catalogue=registry.catalogue,
+                clock=now,
+                withheld=registry.adapters.withheld,
+            )
+        assert [report.error for report in reports] == [""] * len(reports)
+
+    def sync(self) -> dict[str, CatalogState]:
+        """Sync, and return the states by name."""
+        with self._registry() as registry:
+            return {state.name: state for state in sync(registry.trino_catalogs)}
+
+    def states(self) -> dict[str, CatalogState]:
+        """Compare, and return the states by name."""
+        with self._registry() as registry:
+            return {state.name: state for state in catalog_states(registry.trino_catalogs)}
+
+    def _registry(self) -> Registry:
+        return Registry(self.folder, environ=SECRETS)
+
+
+@contextmanager
+def catalog_home(folder: Path, trino: Trino, *, by: str = "statements") -> Iterator[CatalogHome]:
+    """Give a home; the catalogs that it made are gone at the end."""
+    home = CatalogHome(folder, trino, by=by)
+    try:
+        yield home
+    finally:
+        home.describe({})
+        home.sync()
+
+
+def tables_of(state: CatalogState) -> dict[str, State]:
+    """Return what is told of a catalog's tables, by their names without the catalog."""
+    return {table.name.partition(".")[2]: table.state for table in state.tables}
