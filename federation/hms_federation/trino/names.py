@@ -7,20 +7,21 @@ thousand names take some 40 MB. Datasets with their columns are kept as well, a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from hms_registry.domain.catalogued import NamedClass, Reading
+from hms_registry.domain.catalogued import Reading
 from hms_registry.domain.datasets import Dataset
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.names import TrinoName
 from hms_registry.ports.catalogue import Catalogue, Moment
 
 MOST_DATASETS: Final = 4_096
-_Place = tuple[str, str]
-_NONE: Final[Mapping[str, int]] = {}
+Key = tuple[str, str, str]
+"""Catalog, schema and table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +31,20 @@ class Names:
     Attributes:
         read: what they were read from, without its rows.
         policy_epoch: of the bundle whose labels they have.
-        tables: by catalog and schema, the id of the class of each table.
-        classes: by catalog and schema, the ids of the classes in it.
+        tables: by name, the id of the table's class.
+        keys: by number of the dataset, its name.
+        classes: by catalog and schema, how many tables each class in it has.
         labels: by class id.
-        rows: by number of the dataset.
+        has_eclipsed: some table has a name by which Trino means another one, see `class_of`.
     """
 
     read: Reading
     policy_epoch: int
-    tables: Mapping[_Place, Mapping[str, int]]
-    classes: Mapping[str, Mapping[str, frozenset[int]]]
+    tables: Mapping[Key, int]
+    keys: Mapping[int, Key] = field(repr=False)
+    classes: Mapping[str, Mapping[str, Counter[int]]]
     labels: Mapping[int, DatasetLabels]
-    rows: Mapping[int, NamedClass] = field(repr=False)
+    has_eclipsed: bool = False
 
     @property
     def epoch(self) -> int:
@@ -54,48 +57,53 @@ class Names:
         `passages$partitions` is what Trino's Hive connector tells of `passages`: where that is registered, nothing
         else is meant by the name, whatever is registered under it.
         """
-        named = self.tables.get((catalog, schema), _NONE)
-        head, mark, _ = table.rpartition("$")
-        return None if mark and head in named else named.get(table)
+        key = catalog, schema, table
+        return None if self.has_eclipsed and _is_eclipsed(key, self.tables) else self.tables.get(key)
 
-    def classes_in(self, catalog: str, schema: str | None = None) -> frozenset[int]:
+    def classes_in(self, catalog: str, schema: str | None = None) -> Collection[int]:
         """The ids of the classes in a schema, or in a whole catalog."""
         schemas = self.classes.get(catalog, {})
-        return frozenset().union(*schemas.values()) if schema is None else schemas.get(schema, frozenset())
+        return set().union(*schemas.values()) if schema is None else schemas.get(schema, ())
 
     def after(self, reading: Reading, *, policy_epoch: int) -> Names:
         """The names as a later reading has them."""
         return _names_of(reading, policy_epoch=policy_epoch, before=_EMPTY if reading.is_whole else self)
 
 
-_EMPTY: Final = Names(read=Reading(-1, "", True, (), {}), policy_epoch=0, tables={}, classes={}, labels={}, rows={})
+_EMPTY: Final = Names(read=Reading(-1, "", True, (), {}), policy_epoch=0, tables={}, keys={}, classes={}, labels={})
 
 
 def _names_of(reading: Reading, *, policy_epoch: int, before: Names) -> Names:
-    rows, tables = dict(before.rows), dict(before.tables)
-    former = [row for new in reading.rows if (row := rows.pop(new.number, None)) is not None]
-    changed = {(row.catalog, row.schema): dict[str, int]() for row in (*former, *reading.rows)}
-    for place, named in changed.items():
-        named.update(tables.get(place, _NONE))
-    for row in former:
-        changed[row.catalog, row.schema].pop(row.table, None)
-    for row in reading.rows:
-        if not row.is_gone:
-            rows[row.number] = row
-            changed[row.catalog, row.schema][row.table] = row.class_id
-    tables.update(changed)
+    keys, tables = dict(before.keys), dict(before.tables)
+    former = {key: tables.pop(key) for row in reading.rows if (key := keys.pop(row.number, None)) is not None}
+    present = {(row.catalog, row.schema, row.table): row for row in reading.rows if not row.is_gone}
     classes = {catalog: dict(schemas) for catalog, schemas in before.classes.items()}
-    for (catalog, schema), named in changed.items():
-        classes.setdefault(catalog, {})[schema] = frozenset(named.values())
-    labels = {**before.labels, **reading.labels}
+    for catalog, schema in {key[:2] for key in (*former, *present)}:
+        schemas = classes.setdefault(catalog, {})
+        schemas[schema] = Counter(schemas.get(schema, {}))
+    for (catalog, schema, _), class_id in former.items():
+        classes[catalog][schema][class_id] -= 1
+    for key, row in present.items():
+        keys[row.number] = key
+        tables[key] = row.class_id
+        classes[row.catalog][row.schema][row.class_id] += 1
+    for catalog, schema in {key[:2] for key in former}:
+        classes[catalog][schema] += Counter()  # keeps those above zero only
     return Names(
         read=reading._replace(rows=(), labels={}),
         policy_epoch=policy_epoch,
         tables=tables,
+        keys=keys,
         classes=classes,
-        labels=labels,
-        rows=rows,
+        labels={**before.labels, **reading.labels},
+        has_eclipsed=any("$" in key[2] and _is_eclipsed(key, tables) for key in tables),
     )
+
+
+def _is_eclipsed(key: Key, tables: Collection[Key]) -> bool:
+    catalog, schema, table = key
+    head, mark, _ = table.rpartition("$")
+    return bool(mark) and (catalog, schema, head) in tables
 
 
 class PolicyMoved(Exception):

@@ -46,14 +46,16 @@ def row_filters(seen: Seen, *, evaluator: str) -> list[Expression]:
 
 
 def column_mask(seen: Seen, column: AskedColumn, *, evaluator: str) -> Expression | None:
-    """Return what a column shows instead of its values; None where it shows them.
+    """Return what a column shows instead of its values; None where it shows them, or is denied: no statement that reads
+    a denied column runs, and for each mask Trino first asks whether its column may be read.
 
-    A denied column shows NULL, if Trino should come to read it; SelectFromColumns denies that before.
+    Every column of a table that may not be read shows NULL, if Trino should come so far.
     """
-    mask = seen.mask(column.name) if seen.may_read else Mask.DENY
-    if mask is Mask.NONE:
+    mask = seen.mask(column.name)
+    if seen.may_read and mask in (Mask.NONE, Mask.DENY):
         return None
-    return {"expression": _written(mask, column.name, column.type), "identity": evaluator}
+    shown = mask if seen.may_read else Mask.NULL
+    return {"expression": _written(shown, column.name, column.type), "identity": evaluator}
 
 
 @lru_cache(maxsize=16_384)
