@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hms_federation.trino.opa import system
 from hms_federation.trino.opa.asked import (
@@ -168,7 +168,7 @@ class Judge:
         seen = self.seen(table_of(resource))
         return [at for at, column in enumerate(columns_of(resource) or []) if self._is_shown(seen, column)]
 
-    def _tables(self, resources: Sequence[object]) -> list[int]:
+    def _tables(self, resources: Sequence[Any]) -> list[int]:
         """Filter tables for a person: what `_may_find_table` says of each, without a line of ours run for each."""
         ids: list[int | None]
         try:
