@@ -25,13 +25,13 @@ fragment Tree on Lineage {
     edges { kind upstreamColumn downstreamColumn upstream { address } downstream { address } }
 }"""
 _SEARCH = """query($words: String!) { search(words: $words, first: 100) {
-    totalCount edges { matched node { address } }
+    totalCount corrections { written meant } edges { matched rank node { address } }
 } }"""
 
 Told = dict[str, object]
 """What is told of one dataset: its facts, or `{"error": code}`."""
-Found = tuple[int, list[tuple[str, tuple[str, ...]]]]
-"""The total of a search, and of each hit in order its address and where it matched."""
+Found = tuple[int, dict[str, str], list[tuple[str, tuple[str, ...], str]]]
+"""The total of a search, its corrections, and of each hit in order its address, where it matched and its rank."""
 
 
 class Door(Protocol):
@@ -75,8 +75,8 @@ class GraphqlDoor:
     def find(self, who: str, words: str) -> Found:
         """Search."""
         found = self._ask(who, _SEARCH, words=words)["data"]["search"]
-        hits = [(each["node"]["address"], tuple(each["matched"])) for each in found["edges"]]
-        return found["totalCount"], hits
+        hits = [(each["node"]["address"], tuple(each["matched"]), _spelled(each["rank"])) for each in found["edges"]]
+        return found["totalCount"], _corrected(found["corrections"]), hits
 
     def _ask(self, who: str, query: str, **variables: str) -> dict:
         answer = self.caller.send("POST", "/graphql", who=who, json={"query": query, "variables": variables})
@@ -171,7 +171,12 @@ def told_of(shown: dict, *, up: dict, down: dict) -> Told:
 
 def found_of(told: dict) -> Found:
     """Put what the command line and REST tell of a search into the one shape."""
-    return told["total"], [(each["address"], tuple(each["matched"])) for each in told["datasets"]]
+    hits = [(each["address"], tuple(each["matched"]), each["rank"]) for each in told["datasets"]]
+    return told["total"], _corrected(told.get("corrections", [])), hits
+
+
+def _corrected(told: Sequence[dict]) -> dict[str, str]:
+    return {each["written"]: each["meant"] for each in told}
 
 
 def _lineage(told: dict) -> object:

@@ -13,7 +13,20 @@ from governed import crawl_sources, publish_policies
 from hms_registry.bootstrap import Registry
 
 PEOPLE = [f"person{at}@agency.example" for at in range(10)]
-WORDS = ("day", "site", "visits", "harbour", "phone", "flu phi", "made of", "person", "vessel")
+WORDS = (
+    "day",
+    "site",
+    "visits",
+    "harbour",
+    "phone",
+    "flu phi",
+    "made of",
+    "person",
+    "vessel",
+    "harbuor",
+    "visitz day",
+    "persn",
+)
 _ROLES = ("analyst", "nurse", "shipper", "auditor")
 _TIERS = ("PUBLIC", "PII-SAFE", "RESTRICTED")
 _TAGS = ("flu", "ship", "phi")

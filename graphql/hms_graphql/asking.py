@@ -19,6 +19,7 @@ from hms_registry.errors import AccessDenied
 from hms_registry.ports.catalogue import UnitOfWork
 from hms_registry.ports.policy import EditDecisions
 from hms_registry.services.catalogue import View, views_of
+from hms_registry.services.crawls import SeenCrawl, last_crawls
 from hms_registry.services.editing import Edited, Editor
 from hms_registry.services.feed import Told
 
@@ -73,7 +74,8 @@ class Asking:
         finally:
             self.decisions = self.editor.decisions()
             self.unit.__enter__()
-            self.__dict__.pop("sources", None)
+            for read in ("sources", "last_crawls", "visible"):
+                self.__dict__.pop(read, None)
             self._load_anew()
 
     def _load_anew(self) -> None:
@@ -98,6 +100,11 @@ class Asking:
     def sources(self) -> dict[str, SourceStatus]:
         """What the crawls know of every source, by name."""
         return {status.source.name: status for status in self.uow.sources.all()}
+
+    @cached_property
+    def last_crawls(self) -> dict[str, SeenCrawl]:
+        """The latest run of each source, as the person may know it."""
+        return last_crawls(uow=self.uow, seen=self.uow.sources.seen(self.visible))
 
     @cached_property
     def visible(self) -> Visibility:

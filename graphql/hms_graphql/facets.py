@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Final, Self
 
 import strawberry
 
 from hms_graphql.words import PrivacyTier, StorageTier
 from hms_registry.domain import search
 from hms_registry.domain.search import FacetName
+
+_OF_LABELS: Final = tuple(name for name in FacetName if name is not FacetName.COLUMN_TYPE)
 
 
 @strawberry.input(description="Each field that is given must hold, by any one of its values.")
@@ -23,6 +26,13 @@ class SearchFilter:
     columns: list[str] | None = strawberry.field(default=None, description="Names of columns, in any case.")
     column_types: list[str] | None = strawberry.field(default=None, description="Without parameters, e.g. `decimal`.")
     units: list[str] | None = strawberry.field(default=None, description="UCUM codes.")
+    is_deprecated: bool | None = strawberry.field(
+        default=None, description="Only what is not to be used any more, or only what is; null = both."
+    )
+    updated_since: datetime | None = strawberry.field(
+        default=None,
+        description="Only what its store changed then or later, as far as it tells and you may see every row.",
+    )
 
     def facts(self) -> search.Filter:
         """Return it in the registry's own words."""
@@ -36,6 +46,8 @@ class SearchFilter:
             columns=frozenset(self.columns or ()),
             column_types=frozenset(self.column_types or ()),
             units=frozenset(self.units or ()),
+            is_deprecated=self.is_deprecated,
+            updated_since=self.updated_since,
         )
 
 
@@ -56,6 +68,9 @@ class Facet:
         return cls(values=[FacetValue(value=each.value, count=each.count) for each in facet.values], more=facet.more)
 
 
+Count = Callable[[Collection[FacetName]], Sequence[search.Facet]]
+
+
 @strawberry.type(description="What was found, on other pages too, counted by what you may find.")
 class Facets:
     sources: Facet
@@ -64,11 +79,17 @@ class Facets:
     privacy_tiers: Facet
     storage_tiers: Facet
     tags: Facet
+    count: strawberry.Private[Count]
+
+    @strawberry.field(description="By the types that some column has which you may see, without parameters.")
+    def column_types(self) -> Facet:
+        (counted,) = self.count((FacetName.COLUMN_TYPE,))
+        return Facet.of(counted)
 
     @classmethod
-    def of(cls, facets: Iterable[search.Facet]) -> Self:
-        """Make it of all of them."""
-        told = {facet.name: Facet.of(facet) for facet in facets}
+    def of(cls, count: Count) -> Self:
+        """Count all that labels tell; what columns tell is counted where it is asked for."""
+        told = {facet.name: Facet.of(facet) for facet in count(_OF_LABELS)}
         return cls(
             sources=told[FacetName.SOURCE],
             agencies=told[FacetName.AGENCY],
@@ -76,4 +97,5 @@ class Facets:
             privacy_tiers=told[FacetName.PRIVACY_TIER],
             storage_tiers=told[FacetName.STORAGE_TIER],
             tags=told[FacetName.TAG],
+            count=count,
         )

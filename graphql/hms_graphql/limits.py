@@ -24,7 +24,7 @@ from hms_graphql.paging import MOST
 MAX_COST: Final = 5_000
 """Fields, each as often as its page is long."""
 
-PAGES: Final = {"search": 20, "reach": 20}
+PAGES: Final = {"search": 20, "reach": 20, "crawls": 20}
 """Fields with a page, and how long it is unless *first* says so."""
 LISTS: Final = {"events": 50}
 """Fields whose list nobody chooses the length of, and how long it is at most."""

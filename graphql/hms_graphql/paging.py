@@ -12,7 +12,7 @@ from strawberry.relay.utils import from_base64, to_base64
 from hms_registry.errors import SettingsInvalid
 
 MOST = 100
-"""Datasets of one page."""
+"""Datasets or runs of one page."""
 
 _KIND = "Place"
 

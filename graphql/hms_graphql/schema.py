@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final
 
 import strawberry
 from graphql import GraphQLError
@@ -14,6 +14,7 @@ from strawberry.extensions import SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from hms_graphql.crawls import CrawlConnection
 from hms_graphql.datasets import Dataset, Info
 from hms_graphql.events import Subscription
 from hms_graphql.facets import SearchFilter
@@ -26,6 +27,7 @@ from hms_graphql.sources import Source
 from hms_graphql.words import SCALARS, PrivacyTier
 from hms_registry.domain.search import EVERYTHING
 from hms_registry.services.catalogue import get_view, visible_sources
+from hms_registry.services.crawls import list_crawls
 from hms_registry.services.search import search
 
 
@@ -86,6 +88,25 @@ class Query:
             narrowed=asked.narrowed,
         )
         return SearchConnection.of(found, asked=asked, offset=offset)
+
+    @strawberry.field(description="Runs over the stores in which you may find something, the latest first.")
+    def crawls(
+        self,
+        info: Info,
+        sources: Annotated[list[str] | None, strawberry.argument(description="Only over these.")] = None,
+        first: int = 20,
+        after: str | None = None,
+    ) -> CrawlConnection:
+        asking, offset = info.context, 0 if after is None else place_of(after)
+        page = list_crawls(
+            uow=asking.uow,
+            principal=asking.principal,
+            decisions=asking.decisions,
+            sources=sources or (),
+            limit=page_size(first),
+            offset=offset,
+        )
+        return CrawlConnection.of(page, offset=offset)
 
     @strawberry.field(description="The stores in which you may find something, by name.")
     def sources(self, info: Info) -> list[Source]:

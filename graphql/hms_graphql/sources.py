@@ -7,6 +7,8 @@ from typing import Self
 
 import strawberry
 
+from hms_graphql.asking import Asking
+from hms_graphql.crawls import Crawl
 from hms_registry.domain.sources import SourceStatus
 
 
@@ -18,6 +20,11 @@ class Source:
     owner: str
     is_stale: bool = strawberry.field(description="The last crawl could not reach it.")
     last_crawled_at: datetime | None = strawberry.field(description="The end of the last crawl that ended whole.")
+
+    @strawberry.field(description="The latest run over it, whether it goes on or how it ended; null before the first.")
+    def last_crawl(self, info: strawberry.Info[Asking, None]) -> Crawl | None:
+        last = info.context.last_crawls.get(self.name)
+        return None if last is None else Crawl.of(last)
 
     @classmethod
     def of(cls, status: SourceStatus) -> Self:

@@ -10,14 +10,17 @@ from strawberry.types.scalar import ScalarDefinition
 
 from hms_registry.domain.changes import ChangeKind, Grade
 from hms_registry.domain.columns import PrivacyTier, StorageTier
+from hms_registry.domain.crawls import CrawlState
 from hms_registry.domain.datasets import DatasetKind, DatasetState
 from hms_registry.domain.decisions import Edit, Mask
 from hms_registry.domain.edges import EdgeKind
 from hms_registry.domain.profiles import Method
+from hms_registry.domain.search import Rank
 
 __all__ = [
     "SCALARS",
     "ChangeKind",
+    "CrawlState",
     "DatasetKind",
     "DatasetState",
     "Direction",
@@ -28,6 +31,7 @@ __all__ = [
     "Mask",
     "Method",
     "PrivacyTier",
+    "Rank",
     "StorageTier",
     "long",
 ]
@@ -53,14 +57,24 @@ class Direction(Enum):
 
 for _word, _description in (
     (ChangeKind, "What became of a part of a schema."),
+    (CrawlState, "How a run ended. STOPPED: it would have taken away too much, and took away nothing."),
     (Grade, "Whether what was written against the version before still holds."),
     (PrivacyTier, "How private it is. What nobody labelled is RESTRICTED."),
     (StorageTier, "How soon the bytes can be had."),
     (DatasetKind, "What the store calls it."),
     (DatasetState, "What the last crawls saw of it."),
     (Mask, "How a query of yours would be shown a column. What would be denied is not listed at all."),
+    (
+        Rank,
+        "Why a hit stands where it does, in the order of a page: it has this very name; the worst place in which a "
+        "word of yours was found; of many hits, not all in names (ANYWHERE); found without words (LISTED); not to be "
+        "used any more.",
+    ),
     (Edit, "What somebody may do to what is said of a dataset. DECLASSIFY: also what could open something by it."),
     (Method, "How far the figures of a profile may be relied on: EXACT is of all rows."),
-    (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),
+    (
+        EdgeKind,
+        "What an edge says: comes from, came from (in an earlier run of a job), refers to, or is the same data as.",
+    ),
 ):
     strawberry.enum(_word, description=_description)

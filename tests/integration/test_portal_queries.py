@@ -24,6 +24,7 @@ EDGES = int(os.environ.get("HMS_DTA_EDGES", "2000"))
 HUB = "bts_lake.reference.calendar"
 PEOPLE = ("role:steward", "role:analyst")
 VARIABLES: dict[str, dict[str, object]] = {
+    "crawls": {"first": 5},
     "dataset": {"name": HUB},
     "facets": {"words": "weekly"},
     "impact": {"name": HUB, "to": HUB},

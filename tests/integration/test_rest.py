@@ -259,6 +259,7 @@ def test_the_description_names_every_route_and_its_answer(caller: Caller) -> Non
 
     assert {path: set(each) for path, each in paths.items() if path.startswith("/dta/")} == {
         "/dta/datasets": {"get"}, "/dta/datasets/{name}": {"get"}, "/dta/datasets/{name}/history": {"get"},
-        "/dta/search": {"get"}, "/dta/lineage/{name}": {"get"}, "/dta/sources": {"get"}, "/dta/ingest": {"post"},
-        "/dta/query": {"post"}, "/dta/events": {"get"},
+        "/dta/search": {"get"}, "/dta/lineage/{name}": {"get"}, "/dta/lineage/{name}/reach": {"get"},
+        "/dta/lineage/{name}/impact": {"get"}, "/dta/lineage/{name}/path": {"get"}, "/dta/sources": {"get"},
+        "/dta/crawls": {"get"}, "/dta/ingest": {"post"}, "/dta/query": {"post"}, "/dta/events": {"get"},
     }  # fmt: skip

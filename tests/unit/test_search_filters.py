@@ -141,7 +141,31 @@ def test_facets_count_what_was_found(filled: Catalogue) -> None:
         FacetName.PRIVACY_TIER: [("RESTRICTED", 2), ("PUBLIC", 1)],
         FacetName.STORAGE_TIER: [("hot", 3)],
         FacetName.TAG: [("ships", 3), ("flu", 1)],
+        FacetName.COLUMN_TYPE: [("bigint", 3)],
     }
+
+
+def test_types_are_counted_by_the_columns_that_may_be_seen(catalogue: Catalogue) -> None:
+    """Each dataset once for a type, however many columns have it; each value narrows to as many as it counts."""
+    held(catalogue)
+    register(catalogue, described("visits", column("patient", "uuid", tags=["phi"]), column("no", "double")))
+    seen = everything(catalogue)
+    with catalogue.unit() as uow:
+        hidden = {each for each, (_, labels) in uow.bundles.classes().columns.items() if labels.tags}
+    visible = replace(seen, column_classes=seen.column_classes - hidden)
+
+    (whole,) = find(catalogue, "lake", facets=[FacetName.COLUMN_TYPE])[0].facets
+    (part,) = find(catalogue, "lake", visible=visible, facets=[FacetName.COLUMN_TYPE])[0].facets
+
+    counted = {each.value: each.count for each in whole.values}
+    assert counted == {
+        "array": 1, "bigint": 1, "decimal": 1, "double": 2, "timestamp with time zone": 1, "uuid": 1
+    }  # fmt: skip
+    assert {each.value: each.count for each in part.values} == {
+        value: count for value, count in counted.items() if value != "uuid"
+    }
+    for value, count in counted.items():
+        assert len(find(catalogue, "lake", Filter(column_types=frozenset({value})))[1]) == count
 
 
 def test_a_value_that_only_hidden_datasets_have_is_in_no_facet(filled: Catalogue) -> None:

@@ -39,6 +39,14 @@ def search(
     column: Annotated[list[str] | None, typer.Option(help="Only with a column of this name; any of several.")] = None,
     kind: Annotated[list[str] | None, typer.Option("--type", help="Only with a column of this type.")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Only with a column of this unit (UCUM).")] = None,
+    deprecated: Annotated[
+        bool | None,
+        typer.Option("--deprecated/--in-use", help="Only what is not to be used, or only the rest."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Only what its store changed since then, as far as known."),
+    ] = None,
     facets: Annotated[bool, typer.Option("--facets", help="Count it by source, owner, tag and so on.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     offset: Annotated[int, typer.Option(min=0)] = 0,
@@ -59,6 +67,8 @@ def search(
         columns=column or (),
         column_types=kind or (),
         units=unit or (),
+        is_deprecated=deprecated,
+        updated_since=since,
     )
     with home_of(context).registry() as registry:
         asker = principal(registry, who)
@@ -93,6 +103,7 @@ def _print_found(found: Found) -> None:
         for view, matched in zip(found.views, found.matched, strict=True)
     ]
     print_table(("dataset", "description", "matched in", "may read"), rows)
+    print_lines([f"nothing has {each.written}: shown is what has {each.meant}" for each in found.corrections])
     print_lines([f"{found.total}{'' if found.total_is_exact else '+'} found, {len(rows)} shown"])
     for facet in found.facets:
         told = [f"{each.value} {each.count:,}" for each in facet.values]

@@ -1,4 +1,4 @@
-"""Commands that fill the catalogue: init, crawl, ingest."""
+"""Commands that fill the catalogue, and tell how it was filled: init, crawl, crawls, ingest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hms_registry.cli.output import print_error, print_json, print_lines
-from hms_registry.cli.state import NEWS, AsJson, home_of, login_name, wanted_sources
+from hms_registry.cli.output import print_error, print_json, print_lines, print_table
+from hms_registry.cli.state import NEWS, AsJson, AsWho, audited, home_of, login_name, principal, wanted_sources
 from hms_registry.errors import HmsError, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(short_help="Make this folder a registry's home.")(init)
     app.command()(crawl)
+    app.command()(crawls)
     app.command(short_help="Register a dataset where it lies, by its manifest.")(ingest)
 
 
@@ -189,3 +190,37 @@ def ingest(
             f"lineage: {done.location} -> {done.address}@v{done.version}",
         ]
     )
+
+
+def crawls(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(help="Only over these sources.")] = None,
+    who: AsWho = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    offset: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List runs over sources, the latest first; counts only where you may find all that a source holds."""
+    from hms_registry.services.crawls import crawl_fact, list_crawls
+
+    with home_of(context).registry() as registry:
+        asker = principal(registry, who)
+        with audited(registry, asker, "crawls"), registry.catalogue.unit() as uow:
+            page = list_crawls(
+                uow=uow,
+                principal=asker,
+                decisions=registry.decisions(),
+                sources=sources or (),
+                limit=limit,
+                offset=offset,
+            )
+    if as_json:
+        print_json({"crawls": [crawl_fact(each) for each in page.crawls]})
+        return
+    rows = []
+    for each in page.crawls:
+        run, counts = each.crawl, each.counts
+        told = {name: count for name, count in counts.as_dict().items() if count} if counts else {}
+        spelled = ", ".join(f"{count:,} {name}" for name, count in told.items())
+        rows.append((run.source, f"{run.started_at:%Y-%m-%d %H:%M:%S}", str(run.state), spelled))
+    print_table(("source", "began (UTC)", "state", "counts"), rows)

@@ -46,7 +46,8 @@ def lineage(
     """Show what a dataset comes from, to the end; what you may not find is counted, not named."""
     from hms_registry.errors import SettingsInvalid
     from hms_registry.services.catalogue import get_view
-    from hms_registry.services.lineage.walks import read_time, walk_from
+    from hms_registry.services.lineage.walks import walk_from
+    from hms_registry.services.times import read_time
 
     form = {
         "--to": to is not None,
@@ -67,7 +68,7 @@ def lineage(
                 direction="both" if to is not None else "down" if down or impact else "up",
                 depth=depth,
                 column=column,
-                as_of=None if as_of is None else read_time(as_of),
+                as_of=None if as_of is None else read_time(as_of, of_day="end"),
             )
             if to is not None:
                 _show_path(registry, uow, asker, view, walk, to=to, as_json=as_json)

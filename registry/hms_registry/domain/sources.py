@@ -72,3 +72,16 @@ class SourceStatus:
     stamp: Stamp | None = None
     is_stale: bool = False
     last_crawled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenSources:
+    """Sources by what somebody may find of them, gone datasets included in the whole.
+
+    Attributes:
+        some: something that is there may be found.
+        whole: of these, nothing was ever registered that may not be found.
+    """
+
+    some: frozenset[str]
+    whole: frozenset[str]

@@ -6,7 +6,7 @@ ours and fails loudly.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +41,7 @@ class Found(Summary):
     """A dataset that a search found."""
 
     matched: Annotated[list[str], Field(description="Where the words were found: name, column, tag, description.")]
+    rank: Annotated[str, Field(description="Why it stands where it does.")]
 
 
 class Listed(Body):
@@ -64,9 +65,17 @@ class Facet(Body):
     more: int
 
 
-class SearchPage(Body):
-    """A page of what was found, best first."""
+class Correction(Body):
+    """A word that was looked for in place of one that nothing has."""
 
+    written: str
+    meant: str
+
+
+class SearchPage(Body):
+    """A page of what was found, best first. Words are corrected where nothing has all of them as they were written."""
+
+    corrections: list[Correction] = Field(default_factory=list)
     total: Annotated[int, Field(description="How many datasets you may find so, on other pages too.")]
     total_is_exact: Annotated[bool, Field(description="If not, there are more than `total`.")]
     datasets: list[Found]
@@ -177,35 +186,6 @@ class History(Body):
     versions: list[Step]
 
 
-class LineageNode(Body):
-    """One line of a lineage tree, depth first. What you may not find is counted, not named."""
-
-    depth: int
-    dataset: str | None
-    restricted: int
-    repeated: bool
-    same_data: bool
-
-
-class LineageEdge(Body):
-    """Something of one dataset comes from something of another."""
-
-    upstream: str
-    upstream_column: str | None
-    downstream: str
-    downstream_column: str | None
-    kind: str
-
-
-class Lineage(Body):
-    """All that a dataset comes from, or leads to, to the end."""
-
-    root: str
-    direction: Literal["up", "down"]
-    nodes: list[LineageNode]
-    edges: list[LineageEdge]
-
-
 class Source(Body):
     """A store in which you may find something. Where it is and how it is reached is not told."""
 
@@ -221,6 +201,37 @@ class Sources(Body):
     """The stores in which you may find something, by name."""
 
     sources: list[Source]
+
+
+class CrawlCounts(Body):
+    """Datasets that a run met, by what became of them; those that are gone or suspect were not met."""
+
+    listed: int
+    new: int
+    changed: int
+    unchanged: int
+    filtered: int
+    failed: int
+    gone: int
+    suspect: int
+    edges: int
+
+
+class Crawl(Body):
+    """One run over a source. `counts` is there once it has ended, if you may find all that the source holds."""
+
+    source: str
+    state: str
+    started_at: Time
+    finished_at: Time | None
+    counts: CrawlCounts | None = None
+
+
+class Crawls(Body):
+    """A page of runs, the latest first."""
+
+    crawls: list[Crawl]
+    next: Annotated[str | None, Field(description="The cursor of the next page; null at the end.")]
 
 
 class Ingested(Body):

@@ -6,7 +6,7 @@ whole: `lake.public."a/b"` is `/dta/datasets/lake.public.%22a%2Fb%22`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -17,10 +17,10 @@ from hms_registry.http import bodies
 from hms_registry.http.callers import Caller
 from hms_registry.http.cursors import MAX_CURSOR, address_before, cursor_after, cursor_at, offset_of
 from hms_registry.http.reading import kept_by_nobody, reading
-from hms_registry.services.catalogue import lineage, list_views, split_version, visible_sources
+from hms_registry.services.catalogue import list_views, split_version, visible_sources
+from hms_registry.services.crawls import crawl_fact, list_crawls
 from hms_registry.services.deprecations import deprecation_of
 from hms_registry.services.history import past_of, step_fact
-from hms_registry.services.lineage.rendering import lineage_json
 from hms_registry.services.profiles import profile_of
 from hms_registry.services.search import filter_of, found_fact, search
 from hms_registry.services.views import detail, source_fact, summary
@@ -54,6 +54,13 @@ class Wanted(BaseModel):
     tier: Several = []
     storage: Several = []
     tag: Several = []
+    column: Several = []
+    type: Several = []
+    unit: Several = []
+    deprecated: Annotated[bool | None, Field(description="Only what is not to be used any more, or only the rest.")] = (
+        None
+    )
+    since: Annotated[str | None, Field(max_length=40, description="Only what its store changed then or later.")] = None
     facets: Annotated[bool, Field(description="Count what was found by source, owner, tag and so on.")] = False
     limit: Limit = 20
     cursor: CursorText = ""
@@ -62,7 +69,7 @@ class Wanted(BaseModel):
         """Return what it is narrowed to.
 
         Raises:
-            SettingsInvalid: there is no such tier.
+            SettingsInvalid: there is no such tier, or no such time.
         """
         return filter_of(
             sources=self.source,
@@ -71,7 +78,22 @@ class Wanted(BaseModel):
             privacy_tiers=self.tier,
             storage_tiers=self.storage,
             tags=self.tag,
+            columns=self.column,
+            column_types=self.type,
+            units=self.unit,
+            is_deprecated=self.deprecated,
+            updated_since=self.since,
         )
+
+
+class Runs(BaseModel):
+    """Which runs over sources are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Several = []
+    limit: Limit = 20
+    cursor: CursorText = ""
 
 
 @router.get("/dta/datasets", response_model=bodies.Listed)
@@ -143,20 +165,26 @@ def find(request: Request, principal: Caller, wanted: Annotated[Wanted, Query()]
     return {**found_fact(found), "next": rest}
 
 
-@router.get("/dta/lineage/{name:dataset}", response_model=bodies.Lineage)
-def lineage_of(
-    request: Request, principal: Caller, name: Name, direction: Literal["up", "down"] = "up"
-) -> dict[str, object]:
-    """Tell all that a dataset comes from, or leads to, to the end; what you may not find is counted, not named."""
-    with reading(request, principal, "lineage") as asked:
-        view = asked.view(name)
-        graph = lineage(view, direction=direction, uow=asked.uow, principal=principal, decisions=asked.decisions)
-    return lineage_json(graph)
-
-
 @router.get("/dta/sources", response_model=bodies.Sources)
 def sources(request: Request, principal: Caller) -> dict[str, object]:
     """List the stores in which you may find something."""
     with reading(request, principal, "sources") as asked:
         seen = visible_sources(uow=asked.uow, principal=principal, decisions=asked.decisions)
     return {"sources": [source_fact(status) for status in seen]}
+
+
+@router.get("/dta/crawls", response_model=bodies.Crawls, response_model_exclude_unset=True)
+def crawls(request: Request, principal: Caller, wanted: Annotated[Runs, Query()]) -> dict[str, object]:
+    """List runs over the stores in which you may find something, the latest first."""
+    offset = offset_of(wanted.cursor) if wanted.cursor else 0
+    with reading(request, principal, "crawls") as asked:
+        page = list_crawls(
+            uow=asked.uow,
+            principal=principal,
+            decisions=asked.decisions,
+            sources=wanted.source,
+            limit=wanted.limit,
+            offset=offset,
+        )
+    rest = cursor_at(offset + len(page.crawls)) if page.has_more else None
+    return {"crawls": [crawl_fact(each) for each in page.crawls], "next": rest}

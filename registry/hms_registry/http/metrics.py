@@ -34,8 +34,6 @@ router = APIRouter(tags=["operating"])
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _FORWARDED: Final = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-_CRAWLS: Final = 1_000
-"""Crawls that are looked back at; a source whose last one is older counts as `none`."""
 
 
 class Metrics:
@@ -106,9 +104,7 @@ class _RegistryCollector(Collector):
         with self._registry.catalogue.unit() as uow:
             statuses, epochs = uow.sources.all(), (uow.epoch(), uow.bundles.epoch())
             alarms = uow.proofs.count_alarms()
-            states: dict[str, str] = {}
-            for crawl in uow.crawls.latest(limit=_CRAWLS):
-                states.setdefault(crawl.source, crawl.state)
+            states = {source: crawl.state for source, crawl in uow.crawls.last().items()}
         yield _gauge("hms_dta_catalogue_epoch", "Grows with each change of the catalogue.", epochs[0])
         yield _gauge("hms_dta_policy_epoch", "The epoch of the policy in force; 0 = none.", epochs[1])
         yield CounterMetricFamily("hms_dta_trino_alarms", "Queries in Trino that were not governed as decided.", alarms)

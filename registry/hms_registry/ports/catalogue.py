@@ -29,7 +29,7 @@ from hms_registry.domain.datasets import (
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
-from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.domain.sources import SeenSources, Source, SourceStatus
 from hms_registry.ports.bundles import Bundles
 from hms_registry.ports.crawls import Crawls
 from hms_registry.ports.edges import Edges, Walks
@@ -37,6 +37,7 @@ from hms_registry.ports.profiles import KeptProfiles
 from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
+from hms_registry.ports.runs import Runs
 from hms_registry.ports.tokens import BearerTokens
 from hms_registry.ports.trino import MadeCatalogs
 
@@ -50,6 +51,10 @@ class Sources(Protocol):
 
     def all(self) -> list[SourceStatus]:
         """All, by name."""
+        ...
+
+    def seen(self, visible: Visibility) -> SeenSources:
+        """Those of which something may be found, and those of which everything may. A fixed number of statements."""
         ...
 
     def put(self, source: Source) -> None:
@@ -169,6 +174,8 @@ class UnitOfWork(Protocol):
     def curations(self) -> Curations: ...
     @property
     def profiles(self) -> KeptProfiles: ...
+    @property
+    def runs(self) -> Runs: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
     @property

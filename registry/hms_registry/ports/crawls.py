@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -47,8 +47,14 @@ class Crawls(Protocol):
         (FAILED). An unchanged run writes its crawl row only."""
         ...
 
-    def latest(self, *, source: str | None = None, limit: int = 20) -> list[Crawl]:
-        """Latest first."""
+    def latest(
+        self, *, source: str | None = None, among: Collection[str] | None = None, limit: int = 20, offset: int = 0
+    ) -> list[Crawl]:
+        """Latest first: of one source, or of all that are *among* these."""
+        ...
+
+    def last(self) -> dict[str, Crawl]:
+        """The latest run of each source that has one, by its name. One statement."""
         ...
 
     def failures(self, crawl_id: int) -> list[Failure]:

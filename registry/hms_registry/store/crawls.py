@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,12 +151,24 @@ class SqlCrawls:
         elif kept != row.stamp:
             self._session.write_quietly(mine.values(stamp=kept))
 
-    def latest(self, *, source: str | None = None, limit: int = 20) -> list[Crawl]:
+    def latest(
+        self, *, source: str | None = None, among: Collection[str] | None = None, limit: int = 20, offset: int = 0
+    ) -> list[Crawl]:
         """Latest first."""
-        statement = select(_crawls).order_by(_crawls.c.id.desc()).limit(limit)
+        statement = select(_crawls).order_by(_crawls.c.id.desc()).limit(limit).offset(offset)
         if source is not None:
             statement = statement.where(_crawls.c.source == source)
+        if among is not None:
+            statement = statement.where(self._session.dialect.among(_crawls.c.source, among))
         return [_crawl(row) for row in self._session.read(statement)]
+
+    def last(self) -> dict[str, Crawl]:
+        """The latest run of each source: its lease is the end of an index, however many runs there were."""
+        ends = _crawls.alias()
+        latest = select(func.max(ends.c.lease)).where(ends.c.source == _sources.c.name).scalar_subquery()
+        mine = and_(_crawls.c.source == _sources.c.name, _crawls.c.lease == latest)
+        rows = self._session.read(select(_crawls).join_from(_sources, _crawls, mine))
+        return {row.source: _crawl(row) for row in rows}
 
     def failures(self, crawl_id: int) -> list[Failure]:
         """The failures of a run, in the order they were met."""

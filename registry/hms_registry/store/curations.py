@@ -56,6 +56,11 @@ def parse_curation(text: str | None) -> Curation | None:
     )
 
 
+def says_deprecated(text: str | None) -> bool:
+    """Say whether a written curation holds that a dataset is not to be used any more."""
+    return text is not None and "deprecation" in json.loads(text)
+
+
 def curated(merged: Merged, curation: Curation | None) -> Merged:
     """Put what was stated at a door over what the crawl and the manifest say.
 

@@ -8,6 +8,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from types import MappingProxyType
 
+from sqlalchemy import ColumnElement, and_, func
+
 from hms_registry.domain.columns import Column
 from hms_registry.domain.datasets import (
     DatasetKind,
@@ -155,6 +157,13 @@ def dump_observation(observation: Observation) -> str:
     rows, size, files = ["null" if count is None else str(count) for count in counts]
     is_estimate = "true" if observation.is_estimate else "false"
     return _list([rows, is_estimate, size, files, "null" if at is None else dump(time_text(at))])
+
+
+def modified_since(observation: ColumnElement[str], at: str) -> ColumnElement[bool]:
+    """Return whether an observation tells of a change at a time or later: it ends with its time, which is text of one
+    width, so no database has to know JSON for it."""
+    last = func.substr(observation, func.length(observation) - len(at) - 1, len(at))
+    return and_(observation.like('%"]'), last >= at)
 
 
 def parse_observation(text: str) -> Observation:

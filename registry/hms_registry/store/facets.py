@@ -4,18 +4,48 @@ so a filter leaves out classes before anything is looked for, and a facet adds u
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.labels import DatasetLabels
 from hms_registry.domain.search import EVERYTHING, FACET_VALUES, Facet, FacetName, FacetValue, Filter
 from hms_registry.store.classes import load_labels
+from hms_registry.store.codec import time_text
 from hms_registry.store.documents import SLOTS, exact_column
-from hms_registry.store.match import Phrase
+from hms_registry.store.keys import DEPRECATED
+from hms_registry.store.match import LAST, Phrase
 from hms_registry.store.session import Session
 from hms_registry.store.tokens import SEPARATOR, TYPE, UNIT, keyword, tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """What a filter asks of a document beside its class.
+
+    Attributes:
+        columns: clauses that the columns must hold.
+        first: the least key, and *last* the greatest.
+        since: a time as text: what its store changed then or later.
+    """
+
+    columns: tuple[tuple[Phrase, ...], ...] = ()
+    first: int = 0
+    last: int = LAST
+    since: str | None = None
+
+    @classmethod
+    def of(cls, narrowed: Filter) -> Narrowed:
+        """Read it off a filter."""
+        since = narrowed.updated_since
+        return cls(
+            columns=column_clauses(narrowed),
+            first=DEPRECATED if narrowed.is_deprecated else 0,
+            last=DEPRECATED - 1 if narrowed.is_deprecated is False else LAST,
+            since=None if since is None else time_text(since),
+        )
+
 
 MAX_VALUES: Final = 100
 MAX_ASKED: Final = 2_000
@@ -53,22 +83,25 @@ def column_clauses(narrowed: Filter) -> tuple[tuple[Phrase, ...], ...]:
     return tuple(tuple(Phrase(each, fields=SLOTS) for each in one[:MAX_VALUES] or [(SEPARATOR * 2,)]) for one in asked)
 
 
-def count_facets(session: Session, counts: Mapping[int, int], names: Collection[FacetName]) -> tuple[Facet, ...]:
-    """Spread hits over the values of each facet; who says nothing of it is not counted there.
+def count_facets(session: Session, counts: Mapping[int, int], names: Collection[FacetName]) -> Iterator[Facet]:
+    """Spread hits over the values of each facet that labels tell; who says nothing of it is not counted there.
 
     Args:
         counts: hits by dataset class.
     """
     labels = load_labels(session, counts, ()).datasets
-    return tuple(_facet(name, counts, labels) for name in FacetName if name in names)
+    for name in _VALUES:
+        if name in names:
+            spread: Counter[str] = Counter()
+            for class_id, count in counts.items():
+                for value in _VALUES[name](labels[class_id]):
+                    spread[value] += count
+            yield facet_of(name, spread)
 
 
-def _facet(name: FacetName, counts: Mapping[int, int], labels: Mapping[int, DatasetLabels]) -> Facet:
-    spread: Counter[str] = Counter()
-    for class_id, count in counts.items():
-        for value in _VALUES[name](labels[class_id]):
-            spread[value] += count
-    del spread[""]
+def facet_of(name: FacetName, counts: Mapping[str, int]) -> Facet:
+    """Make a facet of how many hits have each value."""
+    spread = {value: count for value, count in counts.items() if value and count}
     first = sorted(spread.items(), key=lambda item: (-item[1], item[0]))[:FACET_VALUES]
     values = tuple(FacetValue(value=value, count=count) for value, count in first)
     return Facet(name=name, values=values, more=len(spread) - len(values))

@@ -9,18 +9,19 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select, update
 
-from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.names import TrinoName
 from hms_registry.store import tables
 from hms_registry.store.classes import Interned, Reach
 from hms_registry.store.codec import bindable
 from hms_registry.store.column_forms import ColumnForm
+from hms_registry.store.curations import says_deprecated
 from hms_registry.store.datasets import Stored
 from hms_registry.store.documents import SLOTS, TEXTS, Slotted, name_text, own_text, slotted
-from hms_registry.store.keys import GONE, key_of
+from hms_registry.store.keys import DEPRECATED, GONE, key_of
 from hms_registry.store.merge import Merged
 from hms_registry.store.reaches import intern_reaches
 from hms_registry.store.session import Session
+from hms_registry.store.vocabulary import learn_words
 
 MAX_NAME: Final = 500
 """Characters of a name that search compares: PostgreSQL indexes 2,704 bytes."""
@@ -40,14 +41,15 @@ class Indexed:
     interned: Interned
     forms: Sequence[ColumnForm]
     is_gone: bool = False
+    is_deprecated: bool = False
 
     @classmethod
     def of(cls, stored: Stored, interned: Interned) -> Indexed:
         """Make it of a row."""
         row = stored.row
         name = TrinoName(row.source, row.trino_schema, row.trino_table)
-        is_gone = row.state == DatasetState.GONE.value
-        return cls(row.number, name, stored.merged, interned, stored.forms, is_gone)
+        is_gone = row.state in tables.ABSENT
+        return cls(row.number, name, stored.merged, interned, stored.forms, is_gone, says_deprecated(row.curation))
 
     @property
     def spelled(self) -> list[str]:
@@ -75,7 +77,9 @@ def reindex_datasets(session: Session, datasets: Sequence[Indexed], *, are_new: 
         session.write(delete(names).where(session.dialect.among(names.c.dataset_number, numbers)))
     spelled = [each.spelled for each in datasets]
     pairs = list(zip(datasets, spelled, strict=True))
-    session.fill(documents, _DOCUMENT, _documents(session, pairs))
+    rows = _documents(session, pairs)
+    session.fill(documents, _DOCUMENT, rows)
+    learn_words(session, (text for row in rows for text in row[-len(TEXTS) :]))
     session.fill(names, _NAME, [row for each, found in pairs for row in _names(each, found)])
     session.index(numbers)
 
@@ -91,7 +95,12 @@ def rekey(session: Session, numbers: Sequence[int], *, are_gone: bool) -> None:
     changes = []
     for row in rows:
         reach_id = GONE if are_gone else row.reach_id
-        key = key_of(name=row.trino_table, number=row.dataset_number, reach_id=reach_id)
+        key = key_of(
+            name=row.trino_table,
+            number=row.dataset_number,
+            reach_id=reach_id,
+            is_deprecated=row.key >= DEPRECATED,
+        )
         if key != row.key:
             changes.append({"of_number": row.dataset_number, "key": key})
     if changes:
@@ -109,7 +118,12 @@ def _documents(session: Session, pairs: Sequence[tuple[Indexed, list[str]]]) -> 
     rows: list[tuple[int, tuple[object, ...]]] = []
     for each, spelled, put in made:
         reach_id = ids[Reach(each.interned.class_id, put.classes)]
-        key = key_of(name=each.name.table, number=each.number, reach_id=GONE if each.is_gone else reach_id)
+        key = key_of(
+            name=each.name.table,
+            number=each.number,
+            reach_id=GONE if each.is_gone else reach_id,
+            is_deprecated=each.is_deprecated,
+        )
         own = own_text(each.merged.tags, each.merged.described.description)
         name = name_text(spelled[:2], each.merged.title)
         rows.append((key, (key, each.number, reach_id, name, own, *put.texts, *_UNUSED[len(put.texts)])))

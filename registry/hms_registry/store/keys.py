@@ -13,14 +13,18 @@ MOST: Final = (1 << REACH_BITS) - 1
 GONE: Final = 0
 """The reach of what is gone: nobody has it."""
 
-_LONGEST: Final = 127
+DEPRECATED: Final = 1 << 62
+"""What is not to be used any more has a key from here on: it comes last."""
+
+_LONGEST: Final = 63
 
 
-def key_of(*, name: str, number: int, reach_id: int) -> int:
-    """Return a key: short names of tables first, of these the ones that were registered first."""
+def key_of(*, name: str, number: int, reach_id: int, is_deprecated: bool = False) -> int:
+    """Return a key: what is in use first, of it short names of tables, of these the ones that were registered first."""
     if number > MOST or reach_id > MOST:
         raise OverflowError(f"a catalogue holds {MOST:,} datasets and as many ways to see them")
-    return min(len(name), _LONGEST) << REACH_BITS + NUMBER_BITS | number << REACH_BITS | reach_id
+    rank = min(len(name), _LONGEST) << REACH_BITS + NUMBER_BITS
+    return (DEPRECATED if is_deprecated else 0) | rank | number << REACH_BITS | reach_id
 
 
 def number_of(key: int) -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
+
+LAST: Final = (1 << 63) - 1
+"""No key is greater."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,12 @@ class Match:
         hidden: slots that are not looked into.
         reaches: only documents of these; None = of whatever reach: for what is nobody's answer.
         only_names: only names are looked into.
+        first: the least key, and *last* the greatest.
     """
 
     clauses: tuple[tuple[Phrase, ...], ...] = ()
     hidden: frozenset[str] = frozenset()
     reaches: frozenset[int] | None = None
     only_names: bool = False
+    first: int = 0
+    last: int = LAST

@@ -18,7 +18,7 @@ PAGE: Final = 500
 def rebuild_index(session: Session) -> int:
     """Forget all that search knows and read it from the datasets again, page by page; returns how many there are."""
     session.clear_index()
-    for table in (tables.search_documents, tables.search_names):
+    for table in (tables.search_documents, tables.search_names, tables.search_words):
         session.write(delete(table))
     count, last = 0, 0
     number = tables.datasets.c.number

@@ -14,7 +14,22 @@ from sqlalchemy import ScalarSelect, column, select, table
 from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable
 from hms_registry.store.dialect import Dialect
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS: Final = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+)
 """Every revision under `migrations/versions`, oldest first; the last one is this release's."""
 
 REVISION: Final[ScalarSelect[str]] = (

@@ -11,14 +11,14 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import TrinoName, split_name
-from hms_registry.domain.search import EVERYTHING, FacetName, Filter, Page
+from hms_registry.domain.search import EVERYTHING, Correction, FacetName, Filter, Page
 from hms_registry.errors import SettingsInvalid
 from hms_registry.store import tables
 from hms_registry.store.asked import Asked
-from hms_registry.store.facets import column_clauses, narrow
+from hms_registry.store.correcting import correct
+from hms_registry.store.facets import Narrowed, narrow
 from hms_registry.store.indexing import fold
 from hms_registry.store.rebuilding import rebuild_index
 from hms_registry.store.session import Session
@@ -50,13 +50,18 @@ class SqlSearch:
         words = Words.of(text)
         if not words.folded and narrowed == EVERYTHING:
             return Page(hits=(), total=0)
-        asked = Asked(words, narrow(self._session, visible, narrowed), self._session, column_clauses(narrowed))
+        session, corrections = self._session, tuple[Correction, ...]()
+        asked = Asked(words, narrow(session, visible, narrowed), session, Narrowed.of(narrowed))
         ranked = asked.ranked(offset + limit) if limit else []
+        if not asked.total and not ranked and (corrected := correct(asked, anywhere=visible)) is not None:
+            asked, corrections = corrected
+            ranked = asked.ranked(offset + limit) if limit else []
         return Page(
             hits=tuple(asked.hits(ranked[offset:])),
             total=max(asked.total, len(ranked)),
             total_is_exact=asked.total_is_exact,
             facets=asked.facets(facets),
+            corrections=corrections,
         )
 
     def rebuild(self) -> int:
@@ -65,7 +70,7 @@ class SqlSearch:
 
     def _may_find(self, visible: Visibility) -> ColumnElement[bool]:
         return and_(
-            _datasets.c.state != DatasetState.GONE.value,
+            _datasets.c.state.not_in(tables.ABSENT),
             self._session.dialect.among(_datasets.c.class_id, visible.dataset_classes),
         )
 

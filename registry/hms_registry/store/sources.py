@@ -6,9 +6,11 @@ from sqlalchemy import ScalarSelect, Select, func, insert, select, update
 
 from hms_registry.domain.crawls import CrawlState
 from hms_registry.domain.datasets import DatasetId, Stamp
-from hms_registry.domain.sources import Source, SourceStatus
+from hms_registry.domain.decisions import Visibility
+from hms_registry.domain.sources import SeenSources, Source, SourceStatus
 from hms_registry.errors import SourceNotFound
 from hms_registry.store import tables
+from hms_registry.store.classes import load_labels
 from hms_registry.store.codec import parse_time
 from hms_registry.store.profiles import forget_profiles_of
 from hms_registry.store.session import Session
@@ -62,6 +64,17 @@ class SqlSources:
     def all(self) -> list[SourceStatus]:
         """All, by name."""
         return list(load_sources(self._session).values())
+
+    def seen(self, visible: Visibility) -> SeenSources:
+        """By the classes in use: each is of one source, as its labels say, so no dataset is looked at by itself."""
+        datasets, classes = tables.datasets, tables.dataset_classes
+        used = select(datasets.c.number).where(datasets.c.class_id == classes.c.id)
+        is_there = used.where(datasets.c.state.not_in(tables.ABSENT)).exists()
+        rows = self._session.read(select(classes.c.id, is_there.label("is_there")).where(used.exists())).all()
+        labels = load_labels(self._session, [row.id for row in rows], ()).datasets
+        seen = visible.dataset_classes
+        some = frozenset(labels[row.id].source for row in rows if row.is_there and row.id in seen)
+        return SeenSources(some=some, whole=some - {labels[row.id].source for row in rows if row.id not in seen})
 
     def put(self, source: Source) -> None:
         """Add it or replace its description. Another description clears the stamp, so that the next crawl looks

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Connection, FromClause, Integer, bindparam
 
 from hms_registry.store.documents import TEXTS
 from hms_registry.store.keys import MOST
-from hms_registry.store.match import Match, Phrase
+from hms_registry.store.match import LAST, Match, Phrase
 from hms_registry.store.tokens import SEPARATOR
 
 # The tokenizers take characters as they are: what a word is, and what is equal to what, is said in `tokens`. Names are
@@ -78,6 +78,12 @@ def documents(match: Match) -> FromClause:
         parameters["wanted"] = _whole(match)
     else:
         of, conditions, key = "search_documents", [], "key"
+    if match.first > 0:
+        conditions.append(f"{key} >= :first")
+        parameters["first"] = match.first
+    if match.last < LAST:
+        conditions.append(f"{key} <= :last")
+        parameters["last"] = match.last
     if match.reaches is not None:
         conditions.append(f"{key} {_REACHED}")
         parameters["most"] = MOST

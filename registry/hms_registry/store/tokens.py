@@ -60,6 +60,14 @@ def keyword(kind: str, text: str) -> str:
     return kind + "".join(char if char in _PLAIN else f"{_ESCAPE}{ord(char):x}{_ESCAPE}" for char in text[:MAX_KEYWORD])
 
 
+def keyword_text(word: str) -> str:
+    """Return what a keyword says, as far as it says it exactly."""
+    plain, *rest = word[1:].split(_ESCAPE)
+    for at, piece in enumerate(rest):
+        plain += piece if at % 2 else chr(int(piece, 16))
+    return plain
+
+
 def tokens(text: str) -> list[str]:
     """Split *text* into tokens."""
     if text.isascii():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import EdgeKind
@@ -64,21 +64,6 @@ def walk_from(
 def epoch_of(as_of: datetime | None, *, uow: UnitOfWork) -> int | None:
     """Return the epoch that held at a time, of UTC where it says no zone; None = now."""
     return None if as_of is None else uow.walks.epoch_at(as_of)
-
-
-def read_time(text: str) -> datetime:
-    """Read a time, or a date: its end.
-
-    Raises:
-        SettingsInvalid: it is neither.
-    """
-    try:
-        if len(text) == len("2026-11-21"):
-            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC) - timedelta.resolution
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise SettingsInvalid(f"{text!r} is no time", hint="write 2026-11-21, or 2026-11-21T12:00:00+00:00") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def reach(walk: Walk, *, uow: UnitOfWork, visible: Visibility, first: int, offset: int = 0) -> Reach:

@@ -6,14 +6,15 @@ found in the text itself, which is tokens and single spaces.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, BigInteger, BindParameter, FromClause, Integer, Text, bindparam, text
 
 from hms_registry.store.documents import TEXTS
 from hms_registry.store.keys import MOST
-from hms_registry.store.match import Match, Phrase
+from hms_registry.store.match import LAST, Match, Phrase
 
 _TOKENS: Final = "array_to_tsvector(string_to_array({}, ' '))"
 INDEXES: Final = (
@@ -37,6 +38,12 @@ def documents(match: Match) -> FromClause:
     fields = ["name"] if match.only_names else [field for field in TEXTS if field not in match.hidden]
     wanted = [_clause(clause, fields, texts) for clause in match.clauses] or ["true"]
     bound: list[BindParameter[Any]] = [bindparam(name, value, type_=Text, unique=True) for name, value in texts.items()]
+    if match.first > 0:
+        wanted.append("key >= :first")
+        bound.append(bindparam("first", match.first, type_=BigInteger, unique=True))
+    if match.last < LAST:
+        wanted.append("key <= :last")
+        bound.append(bindparam("last", match.last, type_=BigInteger, unique=True))
     if match.reaches is not None:
         wanted.append(f"key & {MOST} = ANY (:reaches)")
         bound.append(bindparam("reaches", sorted(match.reaches), type_=ARRAY(BigInteger), unique=True))
@@ -47,9 +54,9 @@ def documents(match: Match) -> FromClause:
 def _clause(clause: Sequence[Phrase], fields: Collection[str], texts: dict[str, str]) -> str:
     """Write a condition on the fields, each of which is indexed; what is asked goes into *texts*, to be bound."""
     found = []
-    for phrase in clause:
+    for phrase in _alternatives(clause):
         query, written = f"query{len(texts)}", f"phrase{len(texts)}"
-        texts[query] = " & ".join(map(_lexeme, phrase.tokens)) + (":*" if phrase.is_prefix else "")
+        texts[query] = _query(phrase)
         of_phrase = [field for field in fields if phrase.fields is None or field in phrase.fields]
         conditions = [f"{_TOKENS.format(field)} @@ CAST(:{query} AS tsquery)" for field in of_phrase]
         if len(phrase.tokens) > 1:
@@ -60,6 +67,40 @@ def _clause(clause: Sequence[Phrase], fields: Collection[str], texts: dict[str, 
             ]
         found += conditions
     return f"({' OR '.join(found)})" if found else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class _AnyOf:
+    """Words, any one of which is enough: one condition on the index, where each phrase would be one."""
+
+    words: tuple[str, ...]
+    fields: Collection[str] | None
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """No phrase has to be looked for in the text."""
+        return self.words[:1]
+
+    is_prefix = False
+
+
+def _alternatives(clause: Sequence[Phrase]) -> Iterator[Phrase | _AnyOf]:
+    """Put whole words that may stand in the same fields together."""
+    words: dict[tuple[str, ...] | None, list[str]] = {}
+    for phrase in clause:
+        if phrase.is_prefix or len(phrase.tokens) > 1:
+            yield phrase
+        else:
+            fields = None if phrase.fields is None else tuple(phrase.fields)
+            words.setdefault(fields, []).append(phrase.tokens[0])
+    for fields, of_fields in words.items():
+        yield _AnyOf(tuple(of_fields), fields)
+
+
+def _query(phrase: Phrase | _AnyOf) -> str:
+    if isinstance(phrase, _AnyOf):
+        return " | ".join(map(_lexeme, phrase.words))
+    return " & ".join(map(_lexeme, phrase.tokens)) + (":*" if phrase.is_prefix else "")
 
 
 def resembling(folded: str) -> FromClause:
