@@ -23,6 +23,7 @@ from bench import (
     seeded,
     starts,
     trino,
+    trino_opa,
     warm,
 )
 from bench.figures import Figure, Unequal, for_readme, table
@@ -56,6 +57,7 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "pushdown": federated.pushdown,
     "trino": trino.policy,
     "trino-http": trino.over_http,
+    "trino-opa": trino_opa.answers,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-nightly": hive.nightly,
