@@ -26,8 +26,9 @@ from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.enforcement import AppliedQuery, Proof, Verdict
 from hms_registry.domain.manifests import Manifest, ManifestColumn
-from hms_registry.domain.names import Address
+from hms_registry.domain.names import Address, TrinoName
 from hms_registry.domain.profiles import ColumnProfile, KeptProfile, Method, Profile, TopValue
+from hms_registry.domain.runs import Flow, JobName, LineageEvent, Meaning, OuterName, RunState, StatedDataset
 from hms_registry.ports.bundles import Bundle
 from hms_registry.ports.catalogue import Catalogue
 from hms_registry.ports.edges import EdgeSet
@@ -45,6 +46,20 @@ PROOF = Proof(
     verdict=Verdict.RUNNING,
 )
 _TABLES = ("Locks", "locks", "Passages é", 'odd."name"')
+_READ, _UNKNOWN, _WROTE = (OuterName("trino://t:8080", f"lake.locks.{name}") for name in ("locks", "x", "view"))
+_LOADED = LineageEvent(
+    at=AT,
+    job=JobName("airflow", "load é"),
+    run_id="one",
+    state=RunState.COMPLETE,
+    facts={"sql": {"query": "SELECT 1"}},
+    inputs=(StatedDataset(name=_READ), StatedDataset(name=_UNKNOWN)),
+    outputs=(StatedDataset(name=_WROTE, flows=(Flow(_READ, "id", "id"),), explained=frozenset({"id"})),),
+)
+_MEANINGS = {
+    name: Meaning(sql_names=(TrinoName("lake", "locks", name.name.rpartition(".")[2]),))
+    for name in (_READ, _UNKNOWN, _WROTE)
+}
 
 
 def fill(catalogue: Catalogue) -> None:
@@ -97,6 +112,7 @@ def fill(catalogue: Catalogue) -> None:
         uow.profiles.put(
             [KeptProfile(dataset_id=up, profile=profile, stamp=None, content_stamp=None, version=1, at=AT)]
         )
+        uow.runs.take(_LOADED, meanings=_MEANINGS, columns={})
         uow.commit()
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from hms_crawler import crawl_all
 from hms_federation.trino.catalogs import CatalogState, State, catalog_states, sync
 from hms_registry.bootstrap import Registry, now
+from services.postgres import Database
+from services.seaweedfs import Bucket
 from services.trino import SECRETS, Trino
 
 Sources = Mapping[str, Mapping[str, object]]
@@ -18,11 +20,11 @@ Sources = Mapping[str, Mapping[str, object]]
 class CatalogHome:
     """A home folder whose sources may change."""
 
-    def __init__(self, folder: Path, trino: Trino, *, by: str) -> None:
+    def __init__(self, folder: Path, trino: Trino, *, by: str = "statements", user: str = "admin") -> None:
         self.folder = folder
         tables = trino.folder / "tables"
         tables.mkdir(exist_ok=True)
-        stated = {"url": trino.url, "user": "admin", "etc": str(trino.etc), "tables": str(tables), "catalogs": by}
+        stated = {"url": trino.url, "user": user, "etc": str(trino.etc), "tables": str(tables), "catalogs": by}
         (folder / "settings.yml").write_text(json.dumps({"trino": stated}))
         self.describe({})
 
@@ -57,9 +59,8 @@ class CatalogHome:
 
 
 @contextmanager
-def catalog_home(folder: Path, trino: Trino, *, by: str = "statements") -> Iterator[CatalogHome]:
+def emptied_at_the_end(home: CatalogHome) -> Iterator[CatalogHome]:
     """Give a home; the catalogs that it made are gone at the end."""
-    home = CatalogHome(folder, trino, by=by)
     try:
         yield home
     finally:
@@ -70,3 +71,15 @@ def catalog_home(folder: Path, trino: Trino, *, by: str = "statements") -> Itera
 def tables_of(state: CatalogState) -> dict[str, State]:
     """Return what is told of a catalog's tables, by their names without the catalog."""
     return {table.name.partition(".")[2]: table.state for table in state.tables}
+
+
+def postgres_source(database: Database, **options: str) -> dict[str, object]:
+    """Describe a database, its password by reference."""
+    url = f"postgresql://postgres:${{LAKE_PASSWORD}}@127.0.0.1:{database.port}/{database.name}"
+    return {"url": url, "options": options}
+
+
+def bucket_source(bucket: Bucket) -> dict[str, object]:
+    """Describe a bucket, its keys by reference."""
+    keys = {"endpoint": bucket.endpoint, "access_key": "${CDC_KEY}", "secret_key": "${CDC_SECRET}"}
+    return {"url": f"s3://{bucket.name}/lake", "options": keys}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -112,11 +112,15 @@ class Asking:
     def record(
         self,
         outcome: Literal["allowed", "denied", "failed"],
-        *,
         plan: Plan | None = None,
+        told: Mapping[str, str] | None = None,
+        *,
         error: HmsError | None = None,
     ) -> None:
         """Write the audit entry, in a unit of its own. Never a literal of the query: only a digest of its text.
+
+        Args:
+            told: what the engine says of itself.
 
         Raises:
             CatalogueUnavailable: it could not be written, so nothing may be answered.
@@ -125,6 +129,7 @@ class Asking:
             "sql_sha256": hashlib.sha256(self.sql.encode(errors="surrogatepass")).hexdigest(),
             "datasets": ",".join(dict.fromkeys(self.touched)),
             "asked_by": self.principal.asked_by,
+            **(told or {}),
         }
         if plan is not None:
             detail["governed"] = json.dumps(
@@ -134,9 +139,9 @@ class Asking:
                 },
                 sort_keys=True,
             )
-            told = _told(plan)
-            if told:
-                detail["keys_told"] = json.dumps(told, sort_keys=True)
+            keys = _told(plan)
+            if keys:
+                detail["keys_told"] = json.dumps(keys, sort_keys=True)
         if error is not None:
             detail["error"] = error.code
         entry = AuditEntry(

@@ -72,6 +72,9 @@ for _word, _description in (
     ),
     (Edit, "What somebody may do to what is said of a dataset. DECLASSIFY: also what could open something by it."),
     (Method, "How far the figures of a profile may be relied on: EXACT is of all rows."),
-    (EdgeKind, "What an edge says: comes from, refers to, or is the same data as."),
+    (
+        EdgeKind,
+        "What an edge says: comes from, came from (in an earlier run of a job), refers to, or is the same data as.",
+    ),
 ):
     strawberry.enum(_word, description=_description)

@@ -21,7 +21,7 @@ from hms_registry.domain.labels import ColumnLabels, DatasetLabels
 from hms_registry.domain.principals import Principal
 from hms_registry.ports.bundles import Bundle, Classes
 
-MASKS: Final = {str(mask): mask for mask in (Mask.NULL, Mask.REDACT, Mask.YEAR_OF_DATE, Mask.PARTIAL)}
+MASKS: Final = {str(mask): mask for mask in Mask if Mask.NONE < mask < Mask.DENY}
 """The masks that a policy may name."""
 
 _BLANK: Final[dict[str, object]] = {

@@ -16,7 +16,18 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from hms_registry import __version__
-from hms_registry.http import catalogue, events, graphql, health, ingesting, lineage, metrics, query, subscribing
+from hms_registry.http import (
+    catalogue,
+    events,
+    graphql,
+    health,
+    ingesting,
+    lineage,
+    metrics,
+    openlineage,
+    query,
+    subscribing,
+)
 from hms_registry.http.gate import Gate
 from hms_registry.http.keeping import Keeping
 from hms_registry.http.listeners import Listeners
@@ -65,10 +76,10 @@ def make_app(
     app.state.metrics = metrics.Metrics(registry)
     app.state.tracing = tracing or tracing_of(registry.home)
     app.add_middleware(Keeping, registry=registry)
-    app.add_middleware(Gate, names=names)
+    app.add_middleware(Gate, names=names, longer=openlineage.BODIES)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=app.state.tracing)
     tell_problems(app)
-    for routes in (health, metrics, catalogue, lineage, ingesting, query, graphql, subscribing, events):
+    for routes in (health, metrics, catalogue, lineage, ingesting, openlineage, query, graphql, subscribing, events):
         app.include_router(routes.router)
     return app
 

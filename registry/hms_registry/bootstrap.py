@@ -15,6 +15,7 @@ from hms_registry.errors import PolicyNotPublished, SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
+    from hms_federation.trino.asking.engine import TrinoEngine
     from hms_federation.trino.catalogs import TrinoCatalogs
     from hms_federation.trino.opa.access import Access
     from hms_federation.trino.proof.proving import Prover
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from hms_registry.services.audit_trail import AuditTrail
     from hms_registry.services.editing import Editor
     from hms_registry.services.graphql_settings import GraphqlSettings
+    from hms_registry.services.openlineage.naming import Naming
+    from hms_registry.services.openlineage.settings import OpenLineageSettings
     from hms_registry.services.tokens import CatalogueTokens
     from hms_registry.services.trino_settings import TrinoSettings
     from hms_registry.services.webhooks import Delivered, Webhook
@@ -259,6 +262,27 @@ class Registry:
             clock=now,
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
+            trino=self._trino_engine(),
+        )
+
+    def _trino_engine(self) -> TrinoEngine | None:
+        from functools import partial
+
+        from hms_federation.compiler.on_trino import plan_on_trino
+        from hms_federation.trino.asking.engine import TrinoEngine
+        from hms_policies import mask_expression, resolve_claimed
+        from hms_registry.domain.principals import ClaimedIdentity
+
+        def as_there(subject: str) -> Principal:
+            claimed = ClaimedIdentity(subject=subject)
+            return resolve_claimed(self.decisions().bundle, claimed, auth_method="trino")
+
+        if self.trino_settings is None:
+            return None
+        return TrinoEngine(
+            self.trino_settings,
+            planner=partial(plan_on_trino, mask_sql=mask_expression),
+            as_there=as_there,
         )
 
     @property
@@ -333,6 +357,25 @@ class Registry:
         from hms_registry.services.settings_file import ingest_roles
 
         return ingest_roles(self.home) if self.home else frozenset()
+
+    @cached_property
+    def openlineage(self) -> OpenLineageSettings:
+        """Who may send events of OpenLineage, and what else `settings.yml` says of them."""
+        from hms_registry.services.openlineage.settings import OpenLineageSettings, openlineage_settings
+
+        return openlineage_settings(self.home) if self.home else OpenLineageSettings()
+
+    @cached_property
+    def naming(self) -> Naming:
+        """What the names that jobs give to datasets may mean here."""
+        from hms_registry.services.openlineage.naming import Naming
+
+        return Naming.of(
+            self.sources.values(),
+            folder=self.home or Path.cwd(),
+            environ=self.environ,
+            stated=self.openlineage.namespaces,
+        )
 
     def deliver(self, webhook: Webhook, *, stop: Event) -> Delivered:
         """Tell one receiver what it was not told yet.

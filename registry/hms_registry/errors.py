@@ -16,6 +16,7 @@
     ├── AuthenticationFailed        nobody, or not who they say (HTTP 401)
     ├── IssuerUnreachable           the identity provider does not answer with its keys
     ├── AccessDenied                known, and not allowed (HTTP 403)
+    ├── EventInvalid                an event that a job sent is not one of OpenLineage (HTTP 400)
     ├── EditOutdated                somebody else edited it since; nothing was changed (HTTP 409)
     ├── DocumentNotKept             a GraphQL document of that hash is not kept, or only kept ones are answered
     ├── SourceError
@@ -122,6 +123,10 @@ class VersionNotFound(NotFound):
 
 class TokenNotFound(NotFound):
     """No bearer token has that id."""
+
+
+class EventInvalid(HmsError):
+    """An event that a job sent is not one of OpenLineage; the message names the field."""
 
 
 class QueryNotFound(NotFound):

@@ -19,7 +19,7 @@ from serving import ANALYST, NUMBERS, SMALL, STEWARD, Server, eventually, make_s
 ROUTES = {
     "/health", "/ready", "/metrics", "/graphql", "/dta/query", "/dta/events", "/dta/datasets", "/dta/datasets/{name}",
     "/dta/datasets/{name}/history", "/dta/search", "/dta/lineage/{name}", "/dta/sources", "/dta/ingest",
-    "/graphql/stream",
+    "/graphql/stream", "/api/v1/lineage", "/api/v1/lineage/batch",
 }  # fmt: skip
 
 

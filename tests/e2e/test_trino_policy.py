@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -12,6 +14,7 @@ from trino.exceptions import TrinoUserError
 
 from hms_registry.bootstrap import Registry
 from hms_registry.domain.columns import PrivacyTier
+from hms_registry.domain.names import TrinoName
 from hms_registry.http.metrics import Metrics
 from hms_registry.services.trino_settings import OpaListener
 from hms_registry.trino_listener import TrinoListener
@@ -35,7 +38,7 @@ CATALOG: Described = {
     "opalake.tiny.region": (
         PrivacyTier.PUBLIC,
         frozenset(),
-        {"regionkey": ("bigint", ""), "name": ("varchar(25)", ""), "comment": ("varchar(152)", "name")},
+        {"regionkey": ("bigint", ""), "name": ("varchar(25)", ""), "comment": ("varchar(152)", "linked")},
     ),
     "opalake.tiny.customer": (PrivacyTier.RESTRICTED, frozenset(), {"custkey": ("bigint", "")}),
     "opahidden.tiny.nation": (PrivacyTier.RESTRICTED, frozenset(), {"nationkey": ("bigint", "")}),
@@ -45,9 +48,14 @@ allow(p: Principal, _, d: Dataset) if "analyst" in p.roles and d.source = "opala
 allow(p: Principal, _, _: Dataset) if "steward" in p.roles;
 row_filter(p: Principal, d: Dataset, "regionkey < 2") if "line-list" in d.tags and not "steward" in p.roles;
 mask(p: Principal, c: Column, "partial") if "identifier" in c.tags and not "steward" in p.roles;
-mask(p: Principal, c: Column, "null") if "name" in c.tags and not "steward" in p.roles;
+mask(p: Principal, c: Column, "link") if "linked" in c.tags and not "steward" in p.roles;
 deny(p: Principal, "read", c: Column) if "denied" in c.tags and not "steward" in p.roles;
 """
+
+
+CONNECTORS = {"opalake": "tpch", "opahidden": "tpch", "opascratch": "memory"}
+GOVERNED = replace(SETTINGS, scratch="opascratch", key_table=TrinoName("opascratch", "sam", "keys"))
+KEY = bytes(range(32))
 
 
 @contextmanager
@@ -65,18 +73,21 @@ def listening(registry: Registry, port: int) -> Iterator[Metrics]:
 
 @pytest.fixture(scope="module")
 def world(governed_trino: Trino) -> Iterator[tuple[Trino, Registry, Metrics]]:
-    """Two catalogs of Trino's own tables, registered; no test changes them."""
+    """Two catalogs of Trino's own tables, registered, and one for people's own; no test changes what another sees."""
     assert governed_trino.registry_port is not None
     with (
-        registry_of(policy=POLICY, described=CATALOG) as registry,
+        registry_of(policy=POLICY, described=CATALOG, settings=GOVERNED) as registry,
         listening(registry, governed_trino.registry_port) as metrics,
     ):
-        for name in ("opalake", "opahidden"):
-            governed_trino.create_catalog(name, {"connector.name": "tpch"}, user=SERVICE)
+        for name, connector in CONNECTORS.items():
+            governed_trino.create_catalog(name, {"connector.name": connector}, user=SERVICE)
         try:
+            governed_trino.ask("CREATE SCHEMA opascratch.sam", user="sam")
+            keys = f"CREATE TABLE opascratch.sam.keys AS SELECT 'link' AS name, '{KEY.hex()}' AS k"
+            governed_trino.ask(keys, user="sam")
             yield governed_trino, registry, metrics
         finally:
-            for name in ("opalake", "opahidden"):
+            for name in CONNECTORS:
                 governed_trino.drop_catalog(name, user=SERVICE)
 
 
@@ -104,7 +115,6 @@ def test_everybody_is_shown_what_is_theirs(world: World) -> None:
     assert rows[:2] == [(0, "****RIA", 0), (1, "****INA", 1)]
     assert {row[2] for row in rows} == {0, 1}
     assert trino.ask(f"SELECT count(*) FROM {NATION}", user="ana") == [(len(rows),)] == [(10,)]
-    assert trino.ask("SELECT DISTINCT comment FROM opalake.tiny.region", user="ana") == [(None,)]
     whole = trino.ask(f"SELECT * FROM {NATION} ORDER BY 1", user="sam")
     assert (len(whole), whole[0][:3], len(whole[0])) == (25, (0, "ALGERIA", 0), 4)
     assert first(trino.ask("SHOW TABLES FROM opahidden.tiny", user="sam")) == ["nation"]
@@ -178,6 +188,51 @@ def test_a_query_asks_once_for_each_table_kind_and_identity(world: World) -> Non
     assert counted(metrics) - before == {
         "ExecuteQuery": 1, "GetRowFilters": 1, "GetColumnMask": 1, "SelectFromColumns": 3, "AccessCatalog": 3,
     }  # fmt: skip
+
+
+def test_a_linked_value_is_the_hmac_under_a_key_that_shows_nowhere(world: World) -> None:
+    """Equal values show equal characters; neither the plan nor anybody's query has the key."""
+    trino, _, _ = world
+    comments = dict(trino.ask("SELECT regionkey, comment FROM opalake.tiny.region", user="sam"))
+
+    shown = dict(trino.ask("SELECT regionkey, comment FROM opalake.tiny.region", user="ana"))
+    plan = trino.ask("EXPLAIN ANALYZE SELECT comment FROM opalake.tiny.region", user="ana")
+    with pytest.raises(TrinoUserError, match="Access Denied"):
+        trino.ask("SELECT k FROM opascratch.sam.keys", user="sam")
+    trino.ask("DROP TABLE opascratch.sam.keys", user="sam")
+
+    assert shown == {
+        key: hmac.new(KEY, str(comment).encode(), "sha256").hexdigest()[:32].upper()
+        for key, comment in comments.items()
+    }
+    assert KEY.hex() not in str(plan).lower()
+
+
+def linked(value: str) -> str:
+    """What a linked value shows."""
+    return hmac.new(KEY, value.encode(), "sha256").hexdigest()[:32].upper()
+
+
+def test_a_table_of_ones_own_holds_what_one_sees_and_is_for_nobody_else(world: World) -> None:
+    """A CTAS stores masked values of the rows that pass; nobody else finds it, or makes one beside it."""
+    trino, _, _ = world
+    trino.ask("CREATE SCHEMA IF NOT EXISTS opascratch.ana", user="ana")
+
+    trino.ask(f"CREATE TABLE opascratch.ana.mine AS SELECT * FROM {NATION}", user="ana")
+    mine = trino.ask("SELECT * FROM opascratch.ana.mine ORDER BY 1 LIMIT 1", user="ana")
+    refused = []
+    for who, sql in (
+        ("sam", "SELECT * FROM opascratch.ana.mine"),
+        ("sam", "CREATE TABLE opascratch.ana.sams AS SELECT 1 AS n"),
+        ("ana", "INSERT INTO opascratch.sam.x SELECT 1"),
+    ):
+        with pytest.raises(TrinoUserError) as error:
+            trino.ask(sql, user=who)
+        refused.append(error.value.error_name)
+    trino.ask("DROP TABLE opascratch.ana.mine", user="ana")
+
+    assert mine == [(0, "****RIA", 0)]
+    assert set(refused) <= {"PERMISSION_DENIED", "TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND"}
 
 
 def counted(metrics: Metrics) -> Counter[str]:

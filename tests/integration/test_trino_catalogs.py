@@ -19,7 +19,7 @@ from services.mongo import MongoDatabase
 from services.postgres import PASSWORD, Database
 from services.seaweedfs import SECRET, Bucket
 from services.trino import Trino
-from trino_homes import CatalogHome, catalog_home, tables_of
+from trino_homes import CatalogHome, bucket_source, emptied_at_the_end, postgres_source, tables_of
 
 BEDS = rb"""Beds by day
 day,beds,share,note
@@ -31,20 +31,8 @@ day,beds,share,note
 @pytest.fixture
 def home(tmp_path: Path, plain_trino: Trino) -> Iterator[CatalogHome]:
     """A home whose sources become catalogs by statements."""
-    with catalog_home(tmp_path, plain_trino) as made:
+    with emptied_at_the_end(CatalogHome(tmp_path, plain_trino)) as made:
         yield made
-
-
-def postgres_source(database: Database, **options: str) -> dict[str, object]:
-    """Describe a database, its password by reference."""
-    url = f"postgresql://postgres:${{LAKE_PASSWORD}}@127.0.0.1:{database.port}/{database.name}"
-    return {"url": url, "options": options}
-
-
-def bucket_source(bucket: Bucket) -> dict[str, object]:
-    """Describe a bucket, its keys by reference."""
-    keys = {"endpoint": bucket.endpoint, "access_key": "${CDC_KEY}", "secret_key": "${CDC_SECRET}"}
-    return {"url": f"s3://{bucket.name}/lake", "options": keys}
 
 
 def parquet(**columns: list[object]) -> bytes:

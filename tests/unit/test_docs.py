@@ -33,6 +33,7 @@ from hms_registry.services.cache_settings import CacheSettings, cache_settings
 from hms_registry.services.graphql_settings import read_graphql_settings
 from hms_registry.services.identity_settings import read_oidc
 from hms_registry.services.manifest import parse_manifest
+from hms_registry.services.openlineage.settings import openlineage_settings
 from hms_registry.services.settings_file import catalogue_url, ingest_roles, tracing_endpoint
 from hms_registry.services.sources_file import read_sources
 from hms_registry.services.webhooks import read_webhooks
@@ -135,7 +136,7 @@ def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
     read = {
         "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
-        "cache", "graphql", "kept",
+        "cache", "graphql", "kept", "openlineage",
     }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
@@ -181,10 +182,11 @@ def test_settings_snippets_are_read(block: Block, tmp_path: Path) -> None:
 
 def test_who_may_register_and_where_spans_go_are_read(tmp_path: Path) -> None:
     """As the pages show them, side by side."""
-    shown = [block.text for about in ("ingest", "tracing", "graphql") for block in every("yaml", about)]
+    shown = [block.text for about in ("ingest", "openlineage", "tracing", "graphql") for block in every("yaml", about)]
     (tmp_path / "settings.yml").write_text("".join(shown), encoding="utf-8")
 
     assert ingest_roles(tmp_path) == {"steward"}
+    assert openlineage_settings(tmp_path).namespaces == {"postgres://prod-db.internal:5432": "cdc"}
     assert read_graphql_settings(tmp_path).introspection
     assert tracing_endpoint(tmp_path) == "http://127.0.0.1:4318/v1/traces"
 

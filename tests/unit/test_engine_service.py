@@ -16,11 +16,12 @@ import pytest
 
 from engine_fakes import Store, planned, scanned
 from hms_federation.answer import Answer
+from hms_federation.answering import Record, ask, explain
 from hms_federation.engine.limits import Limits
 from hms_federation.engine.run import asked, run
 from hms_federation.known import Known
 from hms_federation.plan import Governed, Plan
-from hms_federation.service import SqlService, ask, explain
+from hms_federation.service import SqlService
 from hms_registry.domain.datasets import Dataset, DatasetId, DatasetKind, DatasetState
 from hms_registry.domain.decisions import Decision, Visibility
 from hms_registry.domain.labels import DatasetLabels
@@ -139,7 +140,8 @@ class House:
         )
         return replace(plan, governed=(governed,))
 
-    def run(self, plan: Plan, cancel: Event) -> Answer:
+    def run(self, plan: Plan, cancel: Event, record: Record) -> Answer:
+        record({})
         self.log.append("ran")
         self.on_run()
         return run(plan, open_adapter=self.store.open, limits=Limits(), cancel=cancel)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from hms_federation.trino.opa.operations import OPERATIONS
 from hms_federation.trino.people import own_schema
-from trino_world import EVALUATOR, SERVICE, Trino, asks, column, registry_of, table, trino_asking
+from trino_world import EVALUATOR, SERVICE, SETTINGS, Trino, asks, column, registry_of, table, trino_asking
 
 PASSAGES, LINE_LIST, GOLD = "lake.locks.passages", "cdc.public.line_list", "hidden.vault.gold"
 UNKNOWN = "lake.locks.nobody_registered_it"
@@ -97,7 +98,7 @@ CASES: list[tuple[str, dict[str, object], set[str]]] = [
     ("SelectFromColumns", table("cdc.public.listed", "n"), {"sam", EVALUATOR}),
     ("SelectFromColumns", table("cdc.public.listed", listed=False), {"sam", EVALUATOR}),
     ("SelectFromColumns", table("cdc.public._schema", "fields"), {SERVICE}),
-    ("SelectFromColumns", table("hms_keys.hms.keys", "k"), {EVALUATOR, SERVICE}),
+    ("SelectFromColumns", table("hms_keys.hms.keys", "k"), {EVALUATOR}),
     ("SelectFromColumns", table('cdc."odd schema"."t%""x"', "n"), {"ana", "sam", EVALUATOR}),
     ("SelectFromColumns", table("system.jdbc.tables", "table_name"), {"ana", "sam", "superset", SERVICE, EVALUATOR}),
     (
@@ -361,3 +362,27 @@ def test_the_log_and_the_metrics_tell_the_door_and_the_operation(
     told = [record.getMessage() for record in caplog.records if record.name.startswith("hms_registry")]
     assert told[0].startswith("denied an unknown operation of Trino, 'FlyToTheMoon': decision ")
     assert told[1:] == ["POST /v1/data/trino/allow 200"]
+
+
+def test_a_linked_value_reads_its_key_where_nobody_else_may() -> None:
+    """The text has the name of the key's table and no key; without that table, and on other types, it shows NULL."""
+    rules = 'allow(_: Principal, _, _: Dataset); mask(_: Principal, c: Column, "link") if "identifier" in c.tags;'
+    types = {"vessel_id": "varchar"}
+    with registry_of(policy=rules) as registry, trino_asking(registry) as trino:
+        linked = trino.masks(PASSAGES, types, user="ana")["vessel_id"]
+        short = trino.masks(PASSAGES, {"vessel_id": "varchar(31)"}, user="ana")["vessel_id"]
+        number = trino.masks(PASSAGES, {"vessel_id": "bigint"}, user="ana")["vessel_id"]
+        assert trino.reads("hms_keys.hms.keys", "k", user=EVALUATOR) is True
+        assert trino.reads("hms_keys.hms.keys", "k", user="sam") is False
+    with (
+        registry_of(policy=rules, settings=replace(SETTINGS, key_table=None)) as registry,
+        trino_asking(registry) as trino,
+    ):
+        without = trino.masks(PASSAGES, types, user="ana")["vessel_id"]
+
+    key = 'from_hex((SELECT k FROM "hms_keys"."hms"."keys" WHERE name = \'link\'))'
+    hashed = f'substr(to_hex(hmac_sha256(to_utf8("vessel_id"), {key})), 1, 32)'
+    assert linked == {"expression": f"CAST({hashed} AS varchar)", "identity": EVALUATOR}
+    assert [each["expression"] for each in (short, number, without)] == [
+        "CAST(NULL AS varchar(31))", "CAST(NULL AS bigint)", "CAST(NULL AS varchar)",
+    ]  # fmt: skip

@@ -92,6 +92,11 @@ def parse_expression(text: str) -> exp.Expr:
     return found
 
 
+def words_of(sql: str) -> list[Token]:
+    """Return the words of a text that `parse_query` took, without its comments."""
+    return _TRINO.tokenize(sql)
+
+
 def to_trino(tree: exp.Expr) -> str:
     """Write a tree in Trino's dialect."""
     return tree.sql(dialect=_TRINO, comments=False)

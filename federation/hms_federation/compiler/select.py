@@ -14,7 +14,7 @@ from hms_federation.compiler.pushdown import Pushdown
 from hms_federation.compiler.refusals import invalid, only, refused, shown
 from hms_federation.compiler.rows import Output, Rows
 from hms_federation.compiler.scope import Field, Scope, identifiers
-from hms_federation.compiler.semantics.aggregates import check_order, direction
+from hms_federation.compiler.semantics.aggregates import check_order, sorted_by
 from hms_federation.compiler.semantics.types import UNKNOWN, Typed
 from hms_federation.compiler.sources import Source, Sources
 from hms_federation.compiler.tail import limit_of, limits, ordinal
@@ -220,7 +220,8 @@ class _Select:
             check_order(term, value.type)
             if at is not None:
                 self.statement.uses.add(rows.key(at))
-            terms.append(f"{at + 1 if at is not None else value.sql}{direction(term)}")
+            place = str(at + 1) if at is not None else ""
+            terms.append(sorted_by(term, value.sql, value.type, place=place))
         self._free()
         return f" ORDER BY {', '.join(terms)}"
 

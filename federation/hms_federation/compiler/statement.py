@@ -13,7 +13,7 @@ from hms_federation.compiler.key_lists import KeyLists
 from hms_federation.compiler.refusals import invalid, only, refused
 from hms_federation.compiler.rows import Output, Rows
 from hms_federation.compiler.scope import Key, Scope
-from hms_federation.compiler.semantics.aggregates import check_order, direction
+from hms_federation.compiler.semantics.aggregates import check_order, sorted_by
 from hms_federation.compiler.semantics.types import common, duckdb
 from hms_federation.compiler.tail import limits, ordinal
 from hms_federation.compiler.uses import Uses
@@ -224,7 +224,7 @@ class Statement:
                 raise refused(term, "only a column or its number can be ordered by here", hint="wrap it in a SELECT")
             check_order(term, rows.outputs[at].type)
             self.uses.add(rows.key(at))
-            terms.append(f'"c{at + 1}"{direction(term)}')
+            terms.append(sorted_by(term, f'"c{at + 1}"', rows.outputs[at].type))
         by = f" ORDER BY {', '.join(terms)}" if terms else ""
         sql = f'SELECT * FROM ({rows.sql}) AS "q"{by}{tail}'  # noqa: S608  # compiled parts, quoted names
         return Rows(sql=sql, number=rows.number, outputs=rows.outputs)

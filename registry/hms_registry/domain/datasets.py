@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Final, NewType
 
 from hms_registry.domain.columns import Column, PrivacyTier, StorageTier
 from hms_registry.domain.labels import DatasetLabels
@@ -38,6 +38,17 @@ class DatasetState(StrEnum):
     PRESENT = "present"
     SUSPECT = "suspect"
     GONE = "gone"
+    STATED = "stated"
+    """A job says that it wrote it, and no crawl has met it: lineage knows it, nobody reads it."""
+
+    @property
+    def is_there(self) -> bool:
+        """True if a crawl met it and did not miss it for good since."""
+        return self not in ABSENT
+
+
+ABSENT: Final = frozenset({DatasetState.GONE, DatasetState.STATED})
+"""What cannot be read, searched or listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

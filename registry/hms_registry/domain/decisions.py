@@ -13,9 +13,10 @@ class Mask(IntEnum):
     NONE = 0
     PARTIAL = 1
     YEAR_OF_DATE = 2
-    REDACT = 3
-    NULL = 4
-    DENY = 5
+    LINK = 3
+    REDACT = 4
+    NULL = 5
+    DENY = 6
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")

@@ -9,9 +9,11 @@ from hms_registry.domain.datasets import DatasetId
 
 
 class EdgeKind(StrEnum):
-    """Lineage walks `derives`, and passes over `same_data` to the other names of a thing."""
+    """Lineage walks `derives`, and passes over `same_data` to the other names of a thing. `derived` is what a job read
+    in an earlier run and not in its last: labels still follow it, since what it wrote then may still be there."""
 
     DERIVES = "derives"
+    DERIVED = "derived"
     REFERENCES = "references"
     SAME_DATA = "same_data"
 
@@ -22,7 +24,7 @@ class Edge:
 
     Attributes:
         upstream_column: byte-exact column name; None = the whole dataset (a filter, a join key, or not known).
-        origin: who said so: `view`, `foreign_key`, or `place` (they lie at one).
+        origin: who said so: `view`, `foreign_key`, `place` (they lie at one), or `job` (OpenLineage).
     """
 
     upstream: DatasetId

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -18,12 +20,21 @@ class Gate:
     Args:
         names: hosts that it is called by, besides those of loopback; in lower case.
         most_bytes: that a body may have, where that is not 256 KiB.
+        longer: the same by path, where a route takes more.
     """
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] = frozenset(), most_bytes: int = _BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        names: frozenset[str] = frozenset(),
+        most_bytes: int = _BODY_BYTES,
+        longer: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._names = _LOOPBACK | names
         self._most_bytes = most_bytes
+        self._longer = longer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -31,17 +42,17 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, most_bytes = Headers(scope=scope), self._longer.get(scope["path"], self._most_bytes)
         if not self._is_ours(f"//{headers.get('host', '')}"):
             hint = "call it as 127.0.0.1, localhost or a name that it is served by"
             await _refuse(send, 403, "the Host header names another machine", hint)
         elif any(not self._is_ours(origin) for origin in headers.getlist("origin")):
             await _refuse(send, 403, "a page of another site called", "call it from a program, or a page it serves")
-        elif _is_too_long(headers.get("content-length"), self._most_bytes):
-            message = f"the request is larger than {self._most_bytes >> 10} KiB"
+        elif _is_too_long(headers.get("content-length"), most_bytes):
+            message = f"the request is larger than {most_bytes >> 10} KiB"
             await _refuse(send, 413, message, "send one query")
         else:
-            await self._app(scope, _bounded(receive, self._most_bytes), send)
+            await self._app(scope, _bounded(receive, most_bytes), send)
 
     def _is_ours(self, url: str) -> bool:
         try:

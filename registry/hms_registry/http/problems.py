@@ -22,6 +22,7 @@ _STATUS: Final[tuple[tuple[type[HmsError], int], ...]] = (
     (errors.AccessDenied, 403),
     (errors.NotFound, 404),
     (errors.VersionNotReadable, 404),
+    (errors.EventInvalid, 400),
     (errors.EditOutdated, 409),
     (errors.DocumentNotKept, 400),
     (errors.QueryLimitExceeded, 422),

@@ -31,6 +31,7 @@ class Query(BaseModel):
 
     sql: str = Field(min_length=1, max_length=100_000, description="One SELECT in Trino's dialect.")
     format: Literal["json", "csv", "parquet"] = "json"
+    engine: Literal["embedded", "trino"] = Field("embedded", description="trino: the governed Trino, as the caller.")
 
 
 @router.post("/dta/query", response_class=StreamingResponse)
@@ -56,9 +57,13 @@ async def query(request: Request, question: Query, principal: Caller) -> Streami
 
 def _ask(question: Query, *, registry: Registry, principal: Principal, left: Event) -> tuple[Answer, Iterator[bytes]]:
     """Begin the answer, so that what fails before its first chunk is an error with a status."""
+    from hms_federation.engine.limits import OVER_HTTP
     from hms_federation.writing.formats import encode
 
-    answer = registry.sql.ask_in_child(question.sql, principal=principal, cancel=left)
+    if question.engine == "trino":
+        answer = registry.sql.ask_on_trino(question.sql, principal=principal, limits=OVER_HTTP, cancel=left)
+    else:
+        answer = registry.sql.ask_in_child(question.sql, principal=principal, cancel=left)
     chunks = encode(answer, format=question.format)
     return answer, chain([next(chunks, b"")], chunks)
 

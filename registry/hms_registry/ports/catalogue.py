@@ -37,6 +37,7 @@ from hms_registry.ports.profiles import KeptProfiles
 from hms_registry.ports.proofs import Proofs
 from hms_registry.ports.records import Audit, Deliveries, Outbox
 from hms_registry.ports.registering import Curations, Inventory, Registrations, Renames
+from hms_registry.ports.runs import Runs
 from hms_registry.ports.tokens import BearerTokens
 from hms_registry.ports.trino import MadeCatalogs
 
@@ -173,6 +174,8 @@ class UnitOfWork(Protocol):
     def curations(self) -> Curations: ...
     @property
     def profiles(self) -> KeptProfiles: ...
+    @property
+    def runs(self) -> Runs: ...
     @property
     def bearer_tokens(self) -> BearerTokens: ...
     @property

@@ -30,7 +30,7 @@ class Twins(StrEnum):
     MAPPED = "mapped"
     """A file tells Trino which is which."""
     UNREADABLE = "unreadable"
-    """Trino reads any one of them: none may be read."""
+    """Trino reads any one of them under the name, and the policy, of another: where there are some, it reads none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

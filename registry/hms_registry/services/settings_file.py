@@ -73,7 +73,7 @@ def read_settings(home: Path) -> Fields | None:
     if not path.exists():
         return None
     top = read_fields(path)
-    top.only(("cache", "catalogue", "graphql", "identity", "ingest", "tracing", "trino", "webhooks"))
+    top.only(("cache", "catalogue", "graphql", "identity", "ingest", "openlineage", "tracing", "trino", "webhooks"))
     return top
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import FromClause, Integer, func, literal, select, union_all
 
-from hms_registry.domain.datasets import DatasetId, DatasetState
+from hms_registry.domain.datasets import DatasetId
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.search import Facet, FacetName, Hit, Rank
 from hms_registry.store import tables
@@ -96,9 +96,7 @@ class Asked:
         may_find = self.session.dialect.among(_datasets.c.class_id, self.visible.dataset_classes)
         among = self.session.dialect.among(_datasets.c.number, map(number_of, keys))
         rows = self.session.read(
-            select(_datasets.c.number, _datasets.c.id).where(
-                among, may_find, _datasets.c.state != DatasetState.GONE.value
-            )
+            select(_datasets.c.number, _datasets.c.id).where(among, may_find, _datasets.c.state.not_in(tables.ABSENT))
         )
         ids = {row.number: DatasetId(row.id) for row in rows}
         parts, exact = self._parts(keys), set(self._exact)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from hms_registry.domain.catalogued import NamedClass, Reading
-from hms_registry.domain.datasets import DatasetState
 from hms_registry.store import tables
 from hms_registry.store.classes import load_labels
 from hms_registry.store.session import Session
 
 _table = tables.datasets
-_GONE = (_table.c.state == DatasetState.GONE.value).label("is_gone")
+_GONE = _table.c.state.in_(tables.ABSENT).label("is_gone")
 _SELECT = select(
     _table.c.number, _table.c.source, _table.c.trino_schema, _table.c.trino_table, _table.c.class_id, _GONE
 )

@@ -199,7 +199,7 @@ class SqlDatasets:
                 _table.c.source == name.catalog,
                 _table.c.trino_schema == name.schema,
                 _table.c.trino_table == name.table,
-                _table.c.state != DatasetState.GONE.value,
+                _table.c.state.not_in(tables.ABSENT),
             )
         )
 
@@ -217,7 +217,7 @@ class SqlDatasets:
         limit: int | None = None,
     ) -> Iterator[Dataset]:
         """All that are not gone, by address; one page of them in memory."""
-        statement = SELECT.where(_table.c.state != DatasetState.GONE.value).order_by(*_ORDER)
+        statement = SELECT.where(_table.c.state.not_in(tables.ABSENT)).order_by(*_ORDER)
         if source is not None:
             statement = statement.where(_table.c.source == bindable(source))
         if visible is not None:

@@ -75,20 +75,29 @@ class Draft:
     @property
     def moves(self) -> bool:
         """True if something came to a place, or left one."""
-        is_there, is_gone = self.values["place"], self.values["state"] == DatasetState.GONE.value
+        is_there, is_gone = self.values["place"], self.values["state"] in tables.ABSENT
         if self.row is None:
             return bool(is_there)
         return (is_there, self.values["store"], is_gone) != (
             self.row.place,
             self.row.store,
-            self.row.state == DatasetState.GONE.value,
+            self.row.state in tables.ABSENT,
         )
+
+    @property
+    def was_stated(self) -> bool:
+        """True if a job named it before any crawl met it."""
+        return self.row is not None and self.row.state == DatasetState.STATED.value
+
+    @property
+    def arrives(self) -> bool:
+        """True if it is met for the first time, or again."""
+        return (self.row is None and self.values["state"] not in tables.ABSENT) or self.returns
 
     @property
     def returns(self) -> bool:
         """True if it was gone and is there again."""
-        gone = DatasetState.GONE.value
-        return self.row is not None and self.row.state == gone != self.values["state"]
+        return self.row is not None and self.row.state in tables.ABSENT and self.values["state"] not in tables.ABSENT
 
     @property
     def result(self) -> Registered:
@@ -161,6 +170,19 @@ def write_drafts(session: Session, drafts: Sequence[Draft]) -> None:
         _update(session, changed)
     _insert_versions(session, [each for each in drafts if each.has_new_version])
     _link(session, [each for each in drafts if each.moves])
+    _follow_jobs(session, [each for each in drafts if each.arrives])
+
+
+def _follow_jobs(session: Session, drafts: Sequence[Draft]) -> None:
+    """Have what arrived come from what jobs said that it does, in the same unit: it is never there without."""
+    from hms_registry.store.flows import project, reached_by
+    from hms_registry.store.outer_names import arrived, resolve
+
+    if not drafts:
+        return
+    found = arrived(session, [each.id for each in drafts])
+    resolve(session, found)
+    project(session, reached_by(session, found) | {each.id for each in drafts if each.was_stated})
 
 
 def _link(session: Session, drafts: Sequence[Draft]) -> None:
@@ -174,7 +196,9 @@ def _link(session: Session, drafts: Sequence[Draft]) -> None:
 
 def _emit(session: Session, each: Draft) -> None:
     facts = {"address": each.key, "version": str(each.version)}
-    if each.row is None:
+    if each.values["state"] == DatasetState.STATED.value:
+        return
+    if each.row is None or each.row.state == DatasetState.STATED.value:
         session.emit("DatasetRegistered", each.id, **facts)
         return
     if each.returns:
@@ -206,7 +230,14 @@ def _insert(session: Session, drafts: Sequence[Draft]) -> None:
     session.fill(_datasets, _COLUMNS, rows)
     _follow(session, others, outcomes)
     indexed = [
-        Indexed(numbers[each.id], names[each.id], each.merged, outcomes[each.id].interned, each.forms)
+        Indexed(
+            numbers[each.id],
+            names[each.id],
+            each.merged,
+            outcomes[each.id].interned,
+            each.forms,
+            each.values["state"] in tables.ABSENT,
+        )
         for each in drafts
     ]
     reindex_datasets(session, indexed, are_new=True)
@@ -241,8 +272,7 @@ def _indexed(each: Draft, outcome: Outcome) -> Indexed:
     row = each.row
     assert row is not None
     name = TrinoName(row.source, row.trino_schema, row.trino_table)
-    is_gone = each.values["state"] == DatasetState.GONE.value
-    is_deprecated = says_deprecated(row.curation)
+    is_gone, is_deprecated = each.values["state"] in tables.ABSENT, says_deprecated(row.curation)
     return Indexed(row.number, name, each.merged, outcome.interned, each.forms, is_gone, is_deprecated)
 
 

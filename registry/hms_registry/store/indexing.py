@@ -9,7 +9,6 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select, update
 
-from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.names import TrinoName
 from hms_registry.store import tables
 from hms_registry.store.classes import Interned, Reach
@@ -49,7 +48,7 @@ class Indexed:
         """Make it of a row."""
         row = stored.row
         name = TrinoName(row.source, row.trino_schema, row.trino_table)
-        is_gone = row.state == DatasetState.GONE.value
+        is_gone = row.state in tables.ABSENT
         return cls(row.number, name, stored.merged, interned, stored.forms, is_gone, says_deprecated(row.curation))
 
     @property

@@ -17,7 +17,8 @@ from hms_registry.store import tables
 from hms_registry.store.session import Session
 
 _Schema = tuple[str, list[str], list[DatasetId], list[Stamp | None], list[str]]
-_STATES: Final = {state.value: state for state in DatasetState}
+_STATES: Final = {state.value: state if state.is_there else DatasetState.GONE for state in DatasetState}
+"""What a job stated is to a crawl as what is gone: not there until it is listed."""
 
 
 class SqlInventory:

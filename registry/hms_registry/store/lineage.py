@@ -15,7 +15,7 @@ from hms_registry.store.codec import parse_exact
 from hms_registry.store.session import Session
 
 _edges = tables.edges
-_FOLLOWED = tuple(kind.value for kind in FOLLOWED)
+_LABELLED = tuple(kind.value for kind in (*FOLLOWED, EdgeKind.DERIVED))
 
 
 def held(as_of: int | None) -> ColumnElement[bool]:
@@ -86,7 +86,7 @@ def labelled_from(session: Session, ids: Collection[str]) -> set[DatasetId]:
     """Read the ids of these datasets and of all that labels follow to from them."""
     start = select(tables.datasets.c.id).where(session.dialect.among(tables.datasets.c.id, ids))
     reach = start.cte("reach", recursive=True)
-    down = and_(_edges.c.upstream == reach.c.id, _edges.c.kind.in_(_FOLLOWED))
+    down = and_(_edges.c.upstream == reach.c.id, _edges.c.kind.in_(_LABELLED))
     twin = and_(_edges.c.downstream == reach.c.id, _edges.c.kind == EdgeKind.SAME_DATA.value)
     far = case((_edges.c.upstream == reach.c.id, _edges.c.downstream), else_=_edges.c.upstream)
     reach = reach.union(select(far).join_from(reach, _edges, or_(down, twin)).where(held(None)))
@@ -97,6 +97,6 @@ def edges_into(session: Session, ids: Iterable[str]) -> list[Edge]:
     """Read the current edges by which labels follow to these datasets."""
     ids = set(ids)
     among = session.dialect.among
-    down = and_(among(_edges.c.downstream, ids), _edges.c.kind.in_(_FOLLOWED))
+    down = and_(among(_edges.c.downstream, ids), _edges.c.kind.in_(_LABELLED))
     twin = and_(among(_edges.c.upstream, ids), _edges.c.kind == EdgeKind.SAME_DATA.value)
     return [read_edge(row) for row in session.read(select(_edges).where(held(None), or_(down, twin)))]

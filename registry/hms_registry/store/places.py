@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select
 
-from hms_registry.domain.datasets import DatasetId, DatasetKind, DatasetState
+from hms_registry.domain.datasets import DatasetId, DatasetKind
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.places import Place
 from hms_registry.ports.edges import EdgeSet
@@ -27,7 +27,7 @@ ORIGIN: Final = "place"
 
 _table = tables.datasets
 _SELECT = select(*(_table.c[name] for name in ("id", "number", "source", "place", "store", "class_id"))).where(
-    _table.c.state != DatasetState.GONE.value
+    _table.c.state.not_in(tables.ABSENT)
 )
 _FILES: Final = frozenset({DatasetKind.FILE.value, DatasetKind.FOLDER.value})
 

@@ -150,15 +150,15 @@ class SqlRegistrations:
         changed = session.dialect.among(_datasets.c.id, [row.id for row in rows])
         session.write(update(_datasets).where(changed).values(state=state.value, epoch=session.next_epoch))
         session.touch(row.source for row in rows)
-        rekey(session, [row.number for row in rows], are_gone=state is DatasetState.GONE)
+        rekey(session, [row.number for row in rows], are_gone=not state.is_there)
         if state is DatasetState.GONE:
             forget_profiles(session, [row.id for row in rows])
         for row in rows:
             if state is DatasetState.GONE:
                 session.emit("DatasetGone", row.id, address=row.address)
-            elif row.state == DatasetState.GONE.value:
+            elif row.state in tables.ABSENT:
                 session.emit("DatasetReturned", row.id, address=row.address)
-        moved = {row.id: row.place for row in rows if row.place and DatasetState.GONE.value in (row.state, state.value)}
+        moved = {row.id: row.place for row in rows if row.place and {row.state, state.value} & set(tables.ABSENT)}
         if moved:
             link_places(session, moved.values(), moved=moved.keys())
 

@@ -28,6 +28,7 @@ REVISIONS: Final = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision under `migrations/versions`, oldest first; the last one is this release's."""
 

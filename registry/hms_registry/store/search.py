@@ -11,7 +11,6 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from hms_registry.domain.datasets import DatasetState
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.names import TrinoName, split_name
 from hms_registry.domain.search import EVERYTHING, Correction, FacetName, Filter, Page
@@ -71,7 +70,7 @@ class SqlSearch:
 
     def _may_find(self, visible: Visibility) -> ColumnElement[bool]:
         return and_(
-            _datasets.c.state != DatasetState.GONE.value,
+            _datasets.c.state.not_in(tables.ABSENT),
             self._session.dialect.among(_datasets.c.class_id, visible.dataset_classes),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ScalarSelect, Select, func, insert, select, update
 
 from hms_registry.domain.crawls import CrawlState
-from hms_registry.domain.datasets import DatasetId, DatasetState, Stamp
+from hms_registry.domain.datasets import DatasetId, Stamp
 from hms_registry.domain.decisions import Visibility
 from hms_registry.domain.sources import SeenSources, Source, SourceStatus
 from hms_registry.errors import SourceNotFound
@@ -69,7 +69,7 @@ class SqlSources:
         """By the classes in use: each is of one source, as its labels say, so no dataset is looked at by itself."""
         datasets, classes = tables.datasets, tables.dataset_classes
         used = select(datasets.c.number).where(datasets.c.class_id == classes.c.id)
-        is_there = used.where(datasets.c.state != DatasetState.GONE.value).exists()
+        is_there = used.where(datasets.c.state.not_in(tables.ABSENT)).exists()
         rows = self._session.read(select(classes.c.id, is_there.label("is_there")).where(used.exists())).all()
         labels = load_labels(self._session, [row.id for row in rows], ()).datasets
         seen = visible.dataset_classes

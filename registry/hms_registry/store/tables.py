@@ -5,6 +5,8 @@ Times are ISO 8601 text in UTC, documents are JSON text (`codec`), addresses com
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,6 +22,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+
+from hms_registry.domain.datasets import ABSENT as absent_states
+
+ABSENT: Final = tuple(sorted(state.value for state in absent_states))
+"""States of datasets that cannot be read, searched or listed."""
 
 metadata = MetaData(
     naming_convention={
@@ -315,6 +322,83 @@ deliveries = Table(
     Column("lease", Integer, nullable=False),
     Column("lease_until", Text, nullable=False),
     Column("holder", Text),  # the process that delivers, as `holders` names it
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # of namespace and name, which an index may not hold
+    Column("namespace", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("digest", Text, nullable=False),  # of what the job calls it
+    Column("run_id", Text, nullable=False),  # `codec.exact`; empty: what is said of the job without a run
+    Column("latest_at", Text, nullable=False),  # of its events
+    Column("document", Text, nullable=False),  # see `run_documents`
+    UniqueConstraint("job_id", "digest"),
+    Index(None, "job_id", "latest_at"),
+    Index(None, "latest_at"),
+)
+
+outer_names = Table(
+    "outer_names",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("namespace", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("dataset_id", Text, ForeignKey("datasets.id")),  # what it names here; NULL: nothing that is registered
+    Index(None, "dataset_id"),
+)
+
+outer_name_keys = Table(
+    "outer_name_keys",
+    metadata,
+    Column("key", Text, nullable=False),  # a digest of what a dataset must have to be meant, see `outer_names`
+    Column("name_id", Integer, ForeignKey("outer_names.id"), nullable=False),
+    PrimaryKeyConstraint("key", "name_id"),
+)
+
+run_ends = Table(
+    "run_ends",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id"), nullable=False),
+    Column("name_id", Integer, ForeignKey("outer_names.id"), nullable=False),
+    PrimaryKeyConstraint("run_id", "name_id"),
+    Index(None, "name_id"),
+)
+
+job_outputs = Table(
+    "job_outputs",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("name_id", Integer, ForeignKey("outer_names.id"), nullable=False),
+    Column("at", Text, nullable=False),  # of the latest event of the run that counts
+    Column("run", Text, nullable=False),  # the digest of that run: the order of two at one time
+    Column("explained", Text, nullable=False),  # the columns of which it says what they come from
+    Column("anew_at", Text),  # when the job last made it anew
+    PrimaryKeyConstraint("job_id", "name_id"),
+    Index(None, "name_id"),
+)
+
+flows = Table(
+    "flows",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("output_id", Integer, ForeignKey("outer_names.id"), nullable=False),
+    Column("input_id", Integer, ForeignKey("outer_names.id"), nullable=False),
+    Column("current", Text, nullable=False),  # pairs of columns that the run that counts states
+    Column("past", Text, nullable=False),  # those that only earlier ones stated
+    PrimaryKeyConstraint("job_id", "output_id", "input_id"),
+    Index(None, "output_id"),
+    Index(None, "input_id"),
 )
 
 bearer_tokens = Table(

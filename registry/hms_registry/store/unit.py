@@ -31,6 +31,7 @@ from hms_registry.store.profiles import SqlProfiles
 from hms_registry.store.proofs import SqlProofs
 from hms_registry.store.registrations import SqlRegistrations
 from hms_registry.store.renaming import SqlRenames
+from hms_registry.store.runs import SqlRuns
 from hms_registry.store.search import SqlSearch
 from hms_registry.store.session import Session
 from hms_registry.store.sources import SqlSources
@@ -169,6 +170,10 @@ class SqlUnit:
         return SqlProfiles(self._session)
 
     @cached_property
+    def runs(self) -> SqlRuns:
+        return SqlRuns(self._session)
+
+    @cached_property
     def bearer_tokens(self) -> SqlBearerTokens:
         return SqlBearerTokens(self._session)
 
@@ -191,7 +196,7 @@ class SqlUnit:
 _REPOSITORIES = (
     "sources", "datasets", "histories", "registrations", "edges", "crawls", "bundles", "search", "audit", "outbox",
     "deliveries", "renames", "profiles", "inventory", "bearer_tokens", "curations",
-    "walks", "proofs", "trino_catalogs",
+    "walks", "proofs", "trino_catalogs", "runs",
 )  # fmt: skip
 
 

@@ -86,7 +86,12 @@ def _extreme(call: Aggregate) -> Typed:
     call.takes(1)
     if call[0].type.name not in ORDERED:
         raise call.refused(f"{call.name} of {call[0].type} is not supported")
-    return Typed(call.of(call.name, call[0].sql), call[0].type)
+    value, kind = call[0].sql, call[0].type
+    if kind in (REAL, DOUBLE) and call.name == "max":
+        # Trino tells NaN only where there is no number; DuckDB has it above every number.
+        numbers = call.of("max", f"nullif({value}, CAST('NaN' AS {duckdb(kind)}))")
+        return Typed(f"coalesce({numbers}, {call.of('max', value)})", kind)
+    return Typed(call.of(call.name, value), kind)
 
 
 def _extreme_by(call: Aggregate) -> Typed:
@@ -94,7 +99,10 @@ def _extreme_by(call: Aggregate) -> Typed:
     call.takes(2)
     if call[1].type.name not in ORDERED:
         raise call.refused(f"{call.name} by {call[1].type} is not supported")
-    return Typed(call.of(f"arg_{call.name[:3]}_null", f"{call[0].sql}, {call[1].sql}"), call[0].type)
+    by = call[1].sql
+    if call[1].type in (REAL, DOUBLE) and call.name == "max_by":
+        by = f"CASE WHEN {by} IS NOT NULL THEN {{'is_number': NOT isnan({by}), 'value': {by}}} END"  # as for max
+    return Typed(call.of(f"arg_{call.name[:3]}_null", f"{call[0].sql}, {by}"), call[0].type)
 
 
 def _any(call: Aggregate) -> Typed:
@@ -103,8 +111,9 @@ def _any(call: Aggregate) -> Typed:
 
 
 def _count_if(call: Aggregate) -> Typed:
+    """Of no row and of NULLs alone it is 0; DuckDB's count_if says NULL."""
     call.takes(1)
-    return Typed(f"CAST({call.of('count_if', call.as_type(0, BOOLEAN).sql)} AS BIGINT)", BIGINT)
+    return Typed(call.of("count", f"nullif({call.as_type(0, BOOLEAN).sql}, false)"), BIGINT)
 
 
 def _array_agg(call: Aggregate) -> Typed:
@@ -216,7 +225,7 @@ def ordering(compiler: Expressions, terms: Sequence[exp.Expr]) -> str:
         only(term, "this", "desc", "nulls_first")
         value = compiler.of(term.this)
         check_order(term, value.type)
-        written.append(f"{value.sql}{direction(term)}")
+        written.append(sorted_by(term, value.sql, value.type))
     return ", ".join(written)
 
 
@@ -226,10 +235,19 @@ def check_order(node: exp.Expr, kind: TrinoType) -> None:
         raise refused(node, f"ordering by {kind} is not supported", hint="order by a part of it")
 
 
-def direction(term: exp.Expr) -> str:
-    """Write ASC or DESC, and where NULLs go."""
-    nulls = "FIRST" if term.args.get("nulls_first") else "LAST"
-    return f" {'DESC' if term.args.get('desc') else 'ASC'} NULLS {nulls}"
+def sorted_by(term: exp.Expr, sql: str, kind: TrinoType, *, place: str = "") -> str:
+    """Write a term of an ORDER BY with ASC or DESC, and where NULLs go.
+
+    With NULLS FIRST Trino has NaN below every number, and else above; DuckDB always has it above.
+
+    Args:
+        place: the number of the column of the answer that it is.
+    """
+    is_down, is_first = bool(term.args.get("desc")), bool(term.args.get("nulls_first"))
+    text = f"{place or sql} {'DESC' if is_down else 'ASC'} NULLS {'FIRST' if is_first else 'LAST'}"
+    if is_first and kind in (REAL, DOUBLE):
+        return f"isnan({sql}) {'ASC' if is_down else 'DESC'} NULLS FIRST, {text}"
+    return text
 
 
 def grouped(

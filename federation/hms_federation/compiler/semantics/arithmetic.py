@@ -144,6 +144,9 @@ def _join(compiler: Expressions, node: exp.Expr) -> Typed:
     """||, which is NULL if a side is."""
     only(node, "this", "expression", "safe")
     left, right = compiler.of(node.this), compiler.of(node.args["expression"])
+    if UNKNOWN in (left.type, right.type):
+        # Trino takes it for an array with one more element, or for nothing at all.
+        raise refused(node, "|| with a NULL of no type is not supported", hint="CAST(NULL AS varchar)")
     if "array" in (left.type.name, right.type.name):
         kind = common(left.type, right.type)
         one = coerce(left, kind) if kind is not None else None

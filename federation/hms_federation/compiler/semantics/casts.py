@@ -33,16 +33,17 @@ if TYPE_CHECKING:
     from hms_federation.compiler.expressions import Expressions
     from hms_federation.compiler.semantics.call import Handler
 
-# What Trino reads; DuckDB also takes blanks, fractions, other words. Anything else fails (or is NULL under TRY).
+# What Trino 476 reads; DuckDB also takes fractions, other words, and blanks around all. Anything else fails (or is NULL
+# under TRY).
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)"
 _TEXT_OF = {
-    **dict.fromkeys(INTEGERS, r"[+-]?[0-9]+"),
+    **dict.fromkeys(INTEGERS, r"\s*[+-]?[0-9]+\s*"),
     "decimal": _NUMBER,
     "real": rf"\s*{_NUMBER}([eE][+-]?[0-9]+)?\s*|[+-]?Infinity|NaN",
     "double": rf"\s*{_NUMBER}([eE][+-]?[0-9]+)?\s*|[+-]?Infinity|NaN",
     "boolean": r"(?i:t|f|true|false|1|0)",
     "date": r"\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\s*",
-    TIMESTAMP: r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?)?",
+    TIMESTAMP: r"\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]+)?)?)?\s*",
 }
 _MOMENT = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?: (\d\d?):(\d\d?)(?::(\d\d?)(?:\.(\d{1,6}))?)?)?")
 _STRFTIME = {0: "%Y-%m-%d %H:%M:%S", 3: "%Y-%m-%d %H:%M:%S.%g", 6: "%Y-%m-%d %H:%M:%S.%f"}
@@ -113,7 +114,7 @@ def _constant(value: Typed, kind: TrinoType) -> Typed | None:
     """Read a date or time that is written out, so that it can be pushed into a source and is wrong before it runs."""
     if kind.name not in ("date", TIMESTAMP) or not isinstance(value.constant, str):
         return None
-    match = _MOMENT.fullmatch(value.constant.strip() if kind.name == "date" else value.constant)
+    match = _MOMENT.fullmatch(value.constant.strip())
     try:
         if match is None or (kind.name == "date" and match[4] is not None):
             raise ValueError
@@ -130,7 +131,7 @@ def _to_timestamp(node: exp.Expr, value: Typed, kind: TrinoType, *, is_try: bool
     digits = kind.params[0]
     if value.type.name == "varchar":
         found = _constant(value, kind) or _from_text(value, timestamp(6), is_try=is_try)
-        stated = value.constant if found.constant is not None else None
+        stated = value.constant.strip() if isinstance(value.constant, str) and found.constant is not None else None
         given = len(stated.partition(".")[2]) if isinstance(stated, str) else 6
     else:
         given = value.type.params[0] if value.type.params else 0

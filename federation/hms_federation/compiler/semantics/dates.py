@@ -22,7 +22,6 @@ from hms_federation.compiler.semantics.types import (
     INTEGERS,
     MOMENTS,
     MONTHS,
-    TIMESTAMP,
     UNKNOWN,
     VARCHAR,
     Typed,
@@ -74,7 +73,7 @@ def _back(text: str, kind: TrinoType) -> Typed:
 
 def _part(node: exp.Expr, name: str, value: Typed) -> Typed:
     kind = value.type.name
-    if (name in _OF_DATE and kind not in MOMENTS) or (name in _OF_DAY and kind not in (TIMESTAMP, INSTANT, "time")):
+    if (name in _OF_DATE and kind not in MOMENTS) or (name in _OF_DAY and kind not in (*MOMENTS, "time")):
         raise invalid(node, f"a {value.type} has no {name}", hint="CAST it to timestamp(3)")
     if name == "millisecond":
         return Typed(f"(millisecond({local(value)}) % 1000)", BIGINT)

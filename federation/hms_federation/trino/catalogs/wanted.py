@@ -78,7 +78,9 @@ def _unknown(kind: str) -> NotFederated:
     return NotFederated(reason=f"the adapter {kind} knows no connector of Trino", hint="see docs/adapters.md")
 
 
-def _with_places(source: Source, stated: TrinoCatalog, *, catalogue: Catalogue, settings: TrinoSettings) -> Wanted:
+def _with_places(
+    source: Source, stated: TrinoCatalog, *, catalogue: Catalogue, settings: TrinoSettings
+) -> Wanted | NotFederated:
     """Name the files and folders that the catalog needs, as Trino sees them."""
     properties, names, twins = dict(stated.properties), "", tuple[TrinoName, ...]()
     if stated.folder_property:
@@ -95,6 +97,11 @@ def _with_places(source: Source, stated: TrinoCatalog, *, catalogue: Catalogue, 
             properties[stated.names_property] = str(names_path(settings.etc_there, source.name))
         else:
             twins = _twins(named)
+        if twins and stated.twins is Twins.UNREADABLE:
+            return NotFederated(
+                reason=f"Trino takes {twins[0]} and {twins[1]} for one another, whose names differ only in their case",
+                hint="rename one of them in its store, or let a database of its own be the source",
+            )
     return Wanted(
         catalog=source.name,
         connector=stated.connector,
@@ -189,9 +196,8 @@ def twin_columns(dataset: Dataset, *, has_views: bool = False) -> NotFederated |
 def _view(dataset: Dataset) -> str:
     """Write the view that a store's owner makes, so that Trino can tell all columns apart."""
     address = dataset.address
-    named = assign_lower(column.name for column in dataset.columns)
-    columns = ", ".join(
-        f"{name(each)} AS {name(lower)}" if each != lower else name(each) for each, lower in named.items()
-    )
+    lower = assign_lower(column.name for column in dataset.columns)
+    names = [column.name for column in dataset.columns]
+    columns = ", ".join(f"{name(each)} AS {name(lower[each])}" if each != lower[each] else name(each) for each in names)
     view = name(address.schema, f"{address.table}_in_trino")
     return " ".join(["CREATE VIEW", view, "AS SELECT", columns, "FROM", name(address.schema, address.table)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hms_federation.trino.names import CataloguedNames, PolicyMoved
 from hms_federation.trino.opa.asked import Asked, AskedColumn, column_of, table_of
-from hms_federation.trino.opa.expressions import Expression, column_mask, row_filters
+from hms_federation.trino.opa.expressions import Expression, column_mask, link_key, row_filters
 from hms_federation.trino.opa.judging import Judge
 from hms_federation.trino.people import Asker, asker_of
 from hms_registry.domain.names import TrinoName
@@ -113,7 +113,8 @@ class Access:
         return [{"index": at, "viewExpression": mask} for at, mask in enumerate(written) if mask is not None]
 
     def _mask(self, seen: Seen, column: AskedColumn) -> Expression | None:
-        return column_mask(seen, column, evaluator=self.settings.evaluator)
+        key = link_key(self.settings.key_table)
+        return column_mask(seen, column, evaluator=self.settings.evaluator, key=key)
 
     def _told(self, asked: Asked, answer: Callable[[Judge], object]) -> Told:
         for _ in range(_TRIES):

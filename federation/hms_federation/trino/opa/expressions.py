@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hms_policies import mask_expression
 from hms_policies.filters import problem_of
 from hms_registry.domain.decisions import Mask
-from hms_registry.domain.names import always_quoted
+from hms_registry.domain.names import TrinoName, always_quoted
 from hms_registry.errors import PolicyInvalid, SettingsInvalid
 from hms_registry.services.trino_types import parse
 
@@ -45,28 +45,39 @@ def row_filters(seen: Seen, *, evaluator: str) -> list[Expression]:
     return [{"expression": text, "identity": evaluator} for text in seen.row_filters]
 
 
-def column_mask(seen: Seen, column: AskedColumn, *, evaluator: str) -> Expression | None:
+def link_key(table: TrinoName | None) -> str | None:
+    """Return where an expression reads the key of `link` masks: it is in no text of a query, plan or event."""
+    if table is None:
+        return None
+    place = ".".join(map(always_quoted, (table.catalog, table.schema, table.table)))
+    return f"from_hex((SELECT k FROM {place} WHERE name = 'link'))"  # noqa: S608  # quoted names of the settings
+
+
+def column_mask(seen: Seen, column: AskedColumn, *, evaluator: str, key: str | None = None) -> Expression | None:
     """Return what a column shows instead of its values; None where it shows them, or is denied: no statement that reads
     a denied column runs, and for each mask Trino first asks whether its column may be read.
 
     Every column of a table that may not be read shows NULL, if Trino should come so far.
+
+    Args:
+        key: SQL of the key of `link` masks.
     """
     mask = seen.mask(column.name)
     if seen.may_read and mask in (Mask.NONE, Mask.DENY):
         return None
     shown = mask if seen.may_read else Mask.NULL
-    return {"expression": _written(shown, column.name, column.type), "identity": evaluator}
+    return {"expression": _written(shown, column.name, column.type, key), "identity": evaluator}
 
 
 @lru_cache(maxsize=16_384)
-def _written(mask: Mask, name: str, type_text: str) -> str:
+def _written(mask: Mask, name: str, type_text: str, key: str | None) -> str:
     """Write a mask of the type that Trino has the column in. A type that is not known as text here, such as a row whose
     fields have odd names, is NULL without a cast: Trino takes it for any type."""
     try:
         kind = str(parse(type_text))
     except SettingsInvalid:
         return "NULL"
-    return mask_expression(mask, column_sql=always_quoted(name), trino_type=kind)
+    return mask_expression(mask, column_sql=always_quoted(name), trino_type=kind, link_key=key)
 
 
 @lru_cache(maxsize=4_096)

@@ -77,20 +77,19 @@ class Judge:
         """Return a table as the asker sees it."""
         if system.is_of_system(name):
             return self._seen_of_system(name)
+        if name == self.settings.key_table:
+            return self._seen_keys(name)
         is_registered = self.names.class_of(name.catalog, name.schema, name.table) is not None
         dataset = self.dataset(name) if is_registered else None
         if dataset is None:
             return self._seen_unregistered(name)
-        match self.asker.kind:
-            case Kind.PERSON:
-                each = [self.decisions.decide(side, dataset.labels) for side in self.asker.sides]
-                return seen_by(dataset, stricter(each))
-            case Kind.EVALUATOR:
-                return Seen(name=name, is_registered=True, may_find=True, may_read=True, is_free=True)
-            case Kind.SERVICE:
-                return Seen(name=name, is_registered=True, may_find=True, is_free=True)
-            case Kind.NOBODY:
-                return Seen(name=name, is_registered=True)
+        kind = self.asker.kind
+        if kind is Kind.PERSON:
+            each = [self.decisions.decide(side, dataset.labels) for side in self.asker.sides]
+            return seen_by(dataset, stricter(each))
+        is_known = kind is not Kind.NOBODY
+        is_read = kind is Kind.EVALUATOR
+        return Seen(name=name, is_registered=True, may_find=is_known, may_read=is_read, is_free=is_known)
 
     def _seen_of_system(self, name: TrinoName) -> Seen:
         """Return a table that Trino itself makes. The registry's own user may read all of them: nodes, for instance."""
@@ -99,12 +98,15 @@ class Judge:
         may_find = system.may_find(name) and self._may_find_catalog(name.catalog)
         return Seen(name=name, may_find=may_find, may_read=may_find, is_free=True)
 
+    def _seen_keys(self, name: TrinoName) -> Seen:
+        """Return the table of keys, which only masks read, whatever a policy says of it."""
+        is_read = self.asker.kind is Kind.EVALUATOR
+        return Seen(name=name, may_find=is_read or self.asker.kind is Kind.SERVICE, may_read=is_read, is_free=True)
+
     def _seen_unregistered(self, name: TrinoName) -> Seen:
         """Return a table that nobody registered: for the registry's own user, which makes tables behind its views; and
         for who made it, in a schema of their own."""
-        kind = self.asker.kind
-        is_keys = kind is Kind.EVALUATOR and name == self.settings.key_table
-        is_open = kind is Kind.SERVICE or self._is_own(name.catalog, name.schema) or is_keys
+        is_open = self.asker.kind is Kind.SERVICE or self._is_own(name.catalog, name.schema)
         self.unregistered += not is_open
         return Seen(name=name, may_find=is_open, may_read=is_open, is_free=is_open)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from hms_registry.domain.datasets import Dataset, DatasetState
+from hms_registry.domain.datasets import Dataset
 from hms_registry.services.lineage.relations import NOTHING, Lookup, NameRules, Output, Relation, Scope, unknown
 from hms_registry.services.lineage.select_scope import SelectScope
 
@@ -170,7 +170,7 @@ class Resolver:
     def _is_named(self, dataset: Dataset, schema: str, table_key: str) -> bool:
         address = dataset.address
         return (
-            dataset.state is not DatasetState.GONE
+            dataset.state.is_there
             and self.rules.stored(address.schema) == self.rules.stored(schema)
             and self.rules.stored(address.table) == table_key
         )

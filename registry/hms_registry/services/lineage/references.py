@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hms_registry.domain.datasets import DatasetId, DatasetState, ForeignKey
+from hms_registry.domain.datasets import DatasetId, ForeignKey
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.names import Address
 from hms_registry.ports.registering import Known
@@ -21,7 +21,7 @@ def reference_edges(
     edges: dict[Edge, None] = {}
     for key in keys:
         target = known.get(key.target)
-        if target is None or target.state is DatasetState.GONE:
+        if target is None or not target.state.is_there:
             continue
         for column, target_column in zip(key.columns, key.target_columns, strict=False):
             edge = Edge(

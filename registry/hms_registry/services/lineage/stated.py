@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hms_registry.domain.datasets import Dataset, DatasetId, DatasetState
+from hms_registry.domain.datasets import Dataset, DatasetId
 from hms_registry.domain.edges import Edge, EdgeKind
 from hms_registry.domain.names import Address
 from hms_registry.ports.adapter import FieldOrigin, ViewOrigins
@@ -37,7 +37,7 @@ def edges_of_origins(stated: ViewOrigins, *, view: Dataset, find: Callable[[Addr
 
 
 def _registered(dataset: Dataset | None) -> Dataset | None:
-    return dataset if dataset is not None and dataset.state is not DatasetState.GONE else None
+    return dataset if dataset is not None and dataset.state.is_there else None
 
 
 def _pairs(origin: FieldOrigin, upstream: Dataset, own: set[str]) -> Iterator[Pair]:

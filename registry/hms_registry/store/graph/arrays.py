@@ -17,11 +17,11 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.bytes_]
 
-CODES: Final = {EdgeKind.DERIVES: 0, EdgeKind.REFERENCES: 1, EdgeKind.SAME_DATA: 2}
-KINDS: Final = (EdgeKind.DERIVES, EdgeKind.REFERENCES, EdgeKind.SAME_DATA, EdgeKind.SAME_DATA)
+CODES: Final = {EdgeKind.DERIVES: 0, EdgeKind.REFERENCES: 1, EdgeKind.SAME_DATA: 2, EdgeKind.DERIVED: 4}
+KINDS: Final = (EdgeKind.DERIVES, EdgeKind.REFERENCES, EdgeKind.SAME_DATA, EdgeKind.SAME_DATA, EdgeKind.DERIVED)
 TURNED: Final = 3
 """The code of a `same_data` edge that is met from its other end: it goes both ways."""
-BITS: Final = np.array([1, 2, 4, 4], dtype=np.uint8)
+BITS: Final = np.array([1, 2, 4, 4, 8], dtype=np.uint8)
 
 
 class Row(NamedTuple):
