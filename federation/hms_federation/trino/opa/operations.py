@@ -79,6 +79,9 @@ BATCHED: Final = frozenset(
 
 OF_SERVICE: Final = frozenset(
     "CreateSchema DropSchema ShowCreateSchema CreateTable DropTable SetTableComment SetColumnComment SetViewComment"
-    " CreateView DropView ShowCreateTable".split()
+    " CreateView DropView ShowCreateTable InsertIntoTable DeleteFromTable".split()
 )
-"""What the registry's own user may do anywhere but in the system catalog, to make catalogs what they should be."""
+"""What the registry's own user may do anywhere but in the system catalog, to make catalogs what they should be.
+
+Trino asks for the last two before it takes in the partitions of a table, or lets them go: `sync_partition_metadata`.
+"""
