@@ -25,6 +25,9 @@ These may be left out, each with its part of the story:
     DEMO_MONGO         a MongoDB that asks for no password, mongodb://HOST:PORT
     DEMO_CATALOGUE     a URL as settings.yml takes it: the catalogue lies there and not in HOME
     DEMO_CACHE         a Redis in which servers over that catalogue keep answers, redis://HOST:PORT
+    DEMO_TRINO         the coordinator of a Trino under the policy, http://HOST:PORT,
+    DEMO_TRINO_ASKS    the port of loopback at which it asks the registry, and
+    DEMO_TRINO_TABLES  a folder of its own, in which it keeps what it knows of files in S3
 """
 
 from __future__ import annotations
@@ -79,6 +82,14 @@ CLINIC_IN_MONGO = """\
     agency: HHS:CDC
     owner: HHS:CDC
 """
+CONSENT = "    options: {trino_schema: allowed}  # Trino writes its guesses into the database, and its owner agrees\n"
+GOVERNED = """\
+trino:
+  url: {url}
+  tables: {tables}
+  catalogs: statements
+  opa: {{port: {port}}}
+"""
 
 
 def main(home: Path, env: Mapping[str, str], *, crawls: bool) -> None:
@@ -89,6 +100,9 @@ def main(home: Path, env: Mapping[str, str], *, crawls: bool) -> None:
     files = {"sources.yml": sources(env)}
     stated = {"catalogue": env.get("DEMO_CATALOGUE"), "cache": env.get("DEMO_CACHE")}
     settings = [f"{part}: {{url: '{url}'}}\n" for part, url in stated.items() if url]
+    if "DEMO_TRINO" in env:
+        asks, tables = env["DEMO_TRINO_ASKS"], env["DEMO_TRINO_TABLES"]
+        settings.append(GOVERNED.format(url=env["DEMO_TRINO"], port=asks, tables=tables))
     if settings:
         files["settings.yml"] = "".join(settings)
     for name, told in files.items():
@@ -132,7 +146,9 @@ def sources(env: Mapping[str, str]) -> str:
         told += SURVEILLANCE_IN_HIVE.format(
             hive=hive, metastore=metastore, bucket=bucket, prefix=SURVEILLANCE, endpoint=endpoint
         )
-    return told + (CLINIC_IN_MONGO.format(url=clinic_of(env)) if "DEMO_MONGO" in env else "")
+    if "DEMO_MONGO" in env:
+        told += CLINIC_IN_MONGO.format(url=clinic_of(env)) + (CONSENT if "DEMO_TRINO" in env else "")
+    return told
 
 
 def lake_of(env: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from services.postgres import programs
 from services.running import tail
 from stack import ROOT
-from stack.chosen import BUCKET, Chosen
+from stack.chosen import BUCKET, Chosen, servers
 
 _KNOWN = "SELECT datname FROM pg_database"
 
@@ -36,13 +36,13 @@ def loading(folder: Path) -> Iterator[Callable[[], None]]:
     _make_databases(chosen)
     script = [sys.executable, str(ROOT / "examples" / "real_stores.py"), str(home), "--no-crawl"]
     with log.open("wb") as told:
-        environ = {**os.environ, **_reading(chosen), **_writing(chosen)}
+        environ = {**os.environ, **chosen.reading(), **_writing(chosen, folder)}
         process = subprocess.Popen(script, env=environ, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
 
     def wait() -> None:
         if process.wait() != 0:
             raise LoadFailed(f"the demo's data could not be loaded:\n{tail(log)}")
-        _write(folder / "env", {"HMS_DTA_HOME": str(home), **_reading(chosen)}, paths=[Path(sys.executable).parent])
+        _write(folder / "env", {"HMS_DTA_HOME": str(home), **chosen.reading()}, paths=[Path(sys.executable).parent])
         _write(folder / "admin.env", _administering(chosen), paths=[programs()])
 
     try:
@@ -71,20 +71,15 @@ def _make_databases(chosen: Chosen) -> None:
         _run([str(ROOT / "deploy" / "init-catalogue.sh")], {**server, **reading})
 
 
-def _reading(chosen: Chosen) -> dict[str, str]:
-    """Return what the home's files ask of the environment."""
-    return {
-        "CATALOGUE_PASSWORD": chosen.secrets["catalogue"],
-        "LAKE_PASSWORD": chosen.secrets["lake"],
-        "CDC_ACCESS_KEY": "cdc-reader",
-        "CDC_SECRET_KEY": chosen.secrets["s3"],
-    }
-
-
-def _writing(chosen: Chosen) -> dict[str, str]:
+def _writing(chosen: Chosen, folder: Path) -> dict[str, str]:
     """Return what the script asks beyond that."""
     port = chosen.ports["postgres"]
-    return {
+    governed = {
+        "DEMO_TRINO": chosen.url("trino"),
+        "DEMO_TRINO_ASKS": str(chosen.ports["registry_for_trino"]),
+        "DEMO_TRINO_TABLES": str(folder / "trino" / "tables"),
+    }
+    stores = {
         "DEMO_CATALOGUE": f"postgresql://hms_catalogue:${{CATALOGUE_PASSWORD}}@127.0.0.1:{port}/catalogue",
         "DEMO_CACHE": chosen.url("redis"),
         "DEMO_POSTGRES": f"host=127.0.0.1 port={port} dbname=lake user=postgres",
@@ -97,6 +92,7 @@ def _writing(chosen: Chosen) -> dict[str, str]:
         "DEMO_METASTORE": chosen.url("metastore"),
         "DEMO_MONGO": chosen.url("mongo"),
     }
+    return stores | (governed if "trino" in servers() else {})
 
 
 def _administering(chosen: Chosen) -> dict[str, str]:

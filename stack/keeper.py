@@ -17,9 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from services import hive, mongo, postgres, redis, seaweedfs
+from services import hive, mongo, postgres, redis, seaweedfs, trino
 from services.running import Running, ServiceFailed, ServiceMissing, is_listening
-from stack.chosen import BUCKET, Chosen
+from services.trino_settings import http_events, opa
+from stack.chosen import BUCKET, Chosen, servers
 from stack.processes import Known, forget, remember
 
 STAY = "stay"
@@ -81,6 +82,21 @@ def _started(folder: Path, exits: ExitStack) -> Iterator[tuple[str, Running]]:
     metastore = hive.start_metastore(room("metastore"), s3, port=ports["metastore"])
     yield kept("metastore", metastore.running)
     yield kept("hiveserver2", hive.start_server(room("hiveserver2"), metastore, port=ports["hiveserver2"]).running)
+    if "trino" in servers():
+        yield kept("trino", _trino(room("trino"), chosen))
+
+
+def _trino(folder: Path, chosen: Chosen) -> Running:
+    """Start a Trino that asks the registry, as long as somebody serves that, and is empty before the first sync."""
+    asks = f"http://127.0.0.1:{chosen.ports['registry_for_trino']}"
+    (folder / "tables").mkdir(exist_ok=True)
+    return trino.start(
+        folder,
+        port=chosen.ports["trino"],
+        access_control=opa(asks, request_timeout="3s"),
+        events=[http_events(f"{asks}/v1/events")],
+        environ=chosen.reading(),
+    ).running
 
 
 def _stay(known: Sequence[Known]) -> None:

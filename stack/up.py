@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from services.hive_program import is_fetched
+from services import hive_program, trino_program
 from stack import ROOT
-from stack.chosen import BUCKET, SERVERS, Chosen
+from stack.chosen import BUCKET, Chosen, servers
 from stack.down import died, down
 from stack.home import LoadFailed, loading
 from stack.keeper import STAY
@@ -25,11 +25,13 @@ _TITLES = {
     "metastore": "Hive metastore",
     "hiveserver2": "HiveServer2",
     "redis": "Redis",
+    "trino": "Trino",
 }
 _LOGINS = {
     "postgres": "postgres, or hms_reader: databases lake, catalogue",
     "s3": f"admin, or cdc-reader: bucket {BUCKET}",
     "redis": "nobody is asked; it keeps answers",
+    "trino": "nobody is asked; it answers while `hms-dta serve` runs",
 }
 
 _SOCKET_BYTES = 107  # sun_path of unix(7), less its end
@@ -45,7 +47,7 @@ def up(folder: Path) -> int:
     (folder / "pids").mkdir(exist_ok=True)
     known = list(remembered(folder / "pids"))
     is_there = bool(known) and not list(died(known))
-    if is_there and len(known) > len(SERVERS):
+    if is_there and len(known) > len(servers()):
         print(f"it runs already, in {shown(folder)}\n")
         _tell(folder, known)
         return 0
@@ -54,8 +56,10 @@ def up(folder: Path) -> int:
         print()
     try:
         _check_folder(folder)
-        if not is_fetched():
+        if not hive_program.is_fetched():
             print("Hive is fetched from Maven Central, once: that takes minutes", flush=True)
+        if "trino" in servers() and not trino_program.is_fetched():
+            print("Trino is fetched as well, 821 MB; WITHOUT_TRINO=1 leaves it out", flush=True)
         _start(folder)
     except (Failed, LoadFailed) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,7 +74,7 @@ def _start(folder: Path) -> None:
         assert keeper.stdin is not None and keeper.stdout is not None
         _follow(keeper.stdout, until="mongo")
         with loading(folder) as wait:
-            _follow(keeper.stdout, until="hiveserver2")
+            _follow(keeper.stdout, until=servers()[-1] if "trino" in servers() else "hiveserver2")
             print("loading the demo's data ...\n", flush=True)
             wait()
         try:
@@ -125,7 +129,7 @@ def _check_folder(folder: Path) -> None:
 def _tell(folder: Path, known: list[Known]) -> None:
     """Print where everything is, and what to type."""
     chosen, pids = Chosen.of(folder), {each.name: each for each in known}
-    for name in SERVERS:
+    for name in servers():
         login = _LOGINS.get(name, "nobody is asked")
         print(f"{_TITLES[name]:<30}  {chosen.url(name):<30}  pid {pids[name].pid:<8}  {login}")
     print(f"\nLoopback only. Passwords: {shown(folder / 'env')} and {shown(folder / 'admin.env')}. ", end="")

@@ -29,13 +29,14 @@ from compose_stack import (
     registry,
     s3_server,
 )
-from services import hive, hive_program, redis
+from hms_registry.services.trino_settings import OpaListener
+from services import hive, hive_program, redis, trino_settings
 from services.fixtures import service_folder
 from services.mongo import MongoServer
 from services.postgres import PASSWORD, PostgresServer
 from services.running import free_port
 
-_PINNED = re.compile(r"[a-z/-]+:\d+(\.\d+)+(-[a-z0-9.]+)?\Z")
+_PINNED = re.compile(r"([a-z/-]+:\d+(\.\d+)+(-[a-z0-9.]+)?|trinodb/trino:\d{3})\Z")  # a release of Trino is one number
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
@@ -59,10 +60,42 @@ def test_every_image_is_pinned_and_ours_is_of_this_release() -> None:
 
 
 def test_only_loopback_reaches_it() -> None:
-    """The one port that is published is published on this machine alone."""
+    """What is published is published on this machine alone; Trino has no network of its own."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert published == {"registry": ["127.0.0.1:7777:7777"]}
+    assert published == {"registry": ["127.0.0.1:7777:7777", "127.0.0.1:8080:8080"]}
+    assert SERVICES["trino"]["network_mode"] == "service:registry"
+
+
+def test_trino_asks_the_registry_as_the_tests_own_does() -> None:
+    """Over the loopback that they share, at the port that the demo's settings name, with every limit that was tried."""
+    told = {name: properties(COMPOSE["configs"][name]["content"]) for name in COMPOSE["configs"] if "trino" in name}
+    served = "http://127.0.0.1:7780"
+    asked = {**trino_settings.opa(served, request_timeout="3s")}
+    del asked["opa.policy.column-masking-uri"]  # the batch goes before it
+
+    assert told == {
+        "trino-config": {
+            "coordinator": "true",
+            "node-scheduler.include-coordinator": "true",
+            "http-server.http.port": "8080",
+            "discovery.uri": SERVICES["demo"]["environment"]["DEMO_TRINO"],
+            "catalog.management": "dynamic",
+            "hide-inaccessible-columns": "true",
+        },
+        "trino-access-control": asked,
+        "trino-events": trino_settings.http_events(f"{served}/v1/events"),
+    }
+    assert OpaListener().url == served
+
+
+def test_trinos_image_shows_no_secret_in_what_it_tells_of_a_query() -> None:
+    """CVE-2026-34214 is of 439 to 479; and each variable that its catalogs refer to is set, as for the registry."""
+    reading = {**COMPOSE["x-reading"]}
+    del reading["CATALOGUE_PASSWORD"]
+
+    assert int(SERVICES["trino"]["image"].partition(":")[2]) >= 480
+    assert SERVICES["trino"]["environment"] == reading
 
 
 def test_each_service_waits_for_those_it_needs_to_be_healthy() -> None:
@@ -72,7 +105,7 @@ def test_each_service_waits_for_those_it_needs_to_be_healthy() -> None:
             runs_once = SERVICES[needed].get("restart") == "no"
             assert how == {"condition": "service_completed_successfully" if runs_once else "service_healthy"}, name
             assert runs_once or SERVICES[needed]["healthcheck"]["test"][0] == "CMD"
-    assert set(COMPOSE["volumes"]) == {"registry", "postgres", "s3", "mongo"}
+    assert set(COMPOSE["volumes"]) == {"registry", "postgres", "s3", "mongo", "trino"}
 
 
 def test_every_variable_is_read_by_somebody() -> None:
@@ -139,8 +172,9 @@ def test_hive_finds_s3_as_the_tests_own_does() -> None:
 
 def test_demo_is_given_all_that_make_up_gives_its_script() -> None:
     """So what `make up` was tried with is what runs in the container: the same variables, and the same script."""
-    source = (ROOT / "stack" / "home.py").read_text(encoding="utf-8")
-    given = source.partition("def _reading(")[2].partition("def _administering(")[0]
+    reading = (ROOT / "stack" / "chosen.py").read_text(encoding="utf-8").partition("def reading(")[2]
+    writing = (ROOT / "stack" / "home.py").read_text(encoding="utf-8").partition("def _writing(")[2]
+    given = reading.replace("            ", "        ") + writing.partition("def _administering(")[0]
 
     assert set(SERVICES["demo"]["environment"]) == set(re.findall(r'^        "(\w+)":', given, re.M))
     assert SERVICES["demo"]["command"][1:] == ["/examples/real_stores.py", "/srv/registry"]
@@ -152,7 +186,7 @@ def stack(
 ) -> Iterator[Stack]:
     """Start what the file starts, in its order: the stores by its own commands, then the service that loads them.
 
-    Hive is left out, which takes long to start: tests/e2e/test_stack.py runs the same script with it.
+    Hive and Trino are left out, which take long to start: tests/e2e/test_stack.py runs the same script with them.
     """
     environ = {
         "POSTGRES_PASSWORD": PASSWORD,
@@ -178,9 +212,15 @@ def stack(
 
 
 def loading(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of `demo` without Hive's part."""
-    hives = ("DEMO_HIVE", "DEMO_METASTORE")
-    return {name: value for name, value in environment("demo", environ).items() if name not in hives}
+    """The environment of `demo` without Hive's part and Trino's."""
+    others = ("DEMO_HIVE", "DEMO_METASTORE", "DEMO_TRINO", "DEMO_TRINO_ASKS", "DEMO_TRINO_TABLES")
+    return {name: value for name, value in environment("demo", environ).items() if name not in others}
+
+
+def properties(text: str) -> dict[str, str]:
+    """Read a file of Trino's settings."""
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in pairs}
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from trino.dbapi import connect
 
-from serving import eventually, is_alive
+from serving import eventually, is_alive, serving
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^(up|down):.*\n\t@(.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 TYPED = README.split("<!-- start stack -->\n```sh\n")[1].split("```\n<!-- end stack -->")[0].splitlines()
-SERVERS = {"postgres", "redis", "s3", "mongo", "metastore", "hiveserver2"}
+SERVERS = {"postgres", "redis", "s3", "mongo", "metastore", "hiveserver2", "trino"}
+
+ANALYST, EPIDEMIOLOGIST = "ana@bts.dot.example", "eli@cdc.hhs.example"
+ROLES = {ANALYST: "shipping-analyst", EPIDEMIOLOGIST: "epidemiologist"}
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +54,17 @@ class Place:
 
     def environ(self) -> dict[str, str]:
         """What a test may hand on: nothing that names a home or a secret."""
-        kept = ("HOME", "LANG", "PATH", "TMPDIR", "HMS_DTA_TEST_CACHE", "HMS_DTA_TEST_JDK17", "HMS_DTA_POSTGRES_BIN")
+        kept = (
+            "HOME",
+            "LANG",
+            "PATH",
+            "TMPDIR",
+            "HMS_DTA_TEST_CACHE",
+            "HMS_DTA_TEST_JDK17",
+            "HMS_DTA_TEST_JDK",
+            "JAVA_HOME",
+            "HMS_DTA_POSTGRES_BIN",
+        )
         return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUTF8": "1"}
 
     def pids(self) -> dict[str, int]:
@@ -86,6 +101,8 @@ class Story:
         pids, pids_again: what ran after the first and the second.
         left: what still ran at the end.
         files: what the folder held when everything ran, but for the three files that are for secrets.
+    synced: what making the stores catalogs of Trino said.
+    from_trino: what it then answered to the same statement, by person.
     """
 
     said: dict[str, subprocess.CompletedProcess[str]]
@@ -95,6 +112,8 @@ class Story:
     left: list[str]
     secrets: list[str]
     files: dict[str, bytes]
+    synced: subprocess.CompletedProcess[str]
+    from_trino: dict[str, list[list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +125,39 @@ def story(folders: Path) -> Iterator[Story]:
         said = {name_of(up): place.run(up)}
         pids, again, pids_again = place.pids(), place.run(up), place.pids()
         said |= {name_of(command): place.run(f"{enter}\n{command}") for command in between}
+        with serving(place.folder / "home", env=entered(place)):
+            synced = place.run(f"{enter}\nhms-dta trino sync")
+            from_trino = {user: asked_of_trino(place, user=user) for user in (ANALYST, EPIDEMIOLOGIST)}
         os.kill(pids["redis"], signal.SIGKILL)
         eventually(lambda: not is_alive(pids["redis"]), seconds=10)
         said[name_of(down)] = place.run(down)
         secrets = json.loads((place.folder / "chosen.json").read_text())["secrets"]
-        told = [path for path in place.folder.rglob("*") if path.is_file() and path.suffix in {".log", ".yml", ".pid"}]
+        told = [
+            path
+            for path in place.folder.rglob("*")
+            if path.is_file() and path.suffix in {".log", ".yml", ".pid", ".properties"}
+        ]
         files = {str(path.relative_to(place.folder)): path.read_bytes() for path in told}
-        yield Story(said, again, pids, pids_again, place.running(), list(secrets.values()), files)
+        left = place.running()
+        yield Story(said, again, pids, pids_again, left, list(secrets.values()), files, synced, from_trino)
     finally:
         place.run("make down")
+
+
+def entered(place: Place) -> dict[str, str]:
+    """The variables that the shell's file sets."""
+    words = shlex.split((place.folder / "env").read_text(encoding="utf-8"))
+    return {name: value for name, _, value in (word.partition("=") for word in words) if value and name != "PATH"}
+
+
+def asked_of_trino(place: Place, *, user: str) -> list[list[str]]:
+    """Ask a Trino, by Python's client, what the README asks the registry; cells as they are printed there."""
+    port = json.loads((place.folder / "chosen.json").read_text())["ports"]["trino"]
+    connection = connect(host="127.0.0.1", port=port, user=user)  # type: ignore[no-untyped-call]
+    with closing(connection):
+        cursor = connection.cursor()
+        cursor.execute((ROOT / "examples" / "four_stores.sql").read_text(encoding="utf-8"))
+        return [["NULL" if cell is None else str(cell) for cell in row] for row in cursor.fetchall()]
 
 
 def name_of(command: str) -> str:
@@ -145,6 +188,18 @@ def test_one_statement_over_four_stores_gives_two_people_two_answers(story: Stor
         assert [row[at] for at in (0, 1, 3, 4, 5)] == [other[at] for at in (0, 1, 3, 4, 5)]
         assert (row[2][:4], other[2]) == ("IMO0", "***")
         assert row[6] == "NULL" and other[6].endswith("(synthetic)")
+
+
+def test_trino_answers_the_same_people_the_same(story: Story) -> None:
+    """Each store is a catalog, and both get from a real Trino what the registry's own engine told them."""
+    printed = {user: told.stdout for user in ROLES for command, told in story.said.items() if ROLES[user] in command}
+
+    assert story.synced.returncode == 0, story.synced.stdout + story.synced.stderr
+    for user, table in printed.items():
+        told = story.from_trino[user]
+        assert len(told) == 13
+        assert [row[:1] + row[2:] for row in told] == [row[:1] + row[2:] for row in cells(table)]
+        assert [float(row[1]) for row in told] == pytest.approx([float(row[1]) for row in cells(table)])
 
 
 def cells(table: str) -> list[list[str]]:

@@ -134,9 +134,9 @@ class Proxy:
 
 
 @contextmanager
-def tcp_proxy(target: int) -> Iterator[Proxy]:
-    """Yield a proxy to a port of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def tcp_proxy(target: int, *, port: int = 0) -> Iterator[Proxy]:
+    """Yield a proxy to a port of loopback; it listens at *port*, or at a free one."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         proxy = Proxy(target)
         proxy.port = listener.getsockname()[1]
         thread = threading.Thread(target=proxy.serve, args=[listener], daemon=True)

@@ -36,6 +36,7 @@ from hms_registry.services.manifest import parse_manifest
 from hms_registry.services.openlineage.settings import openlineage_settings
 from hms_registry.services.settings_file import catalogue_url, ingest_roles, tracing_endpoint
 from hms_registry.services.sources_file import read_sources
+from hms_registry.services.trino_settings import read_trino_settings
 from hms_registry.services.webhooks import read_webhooks
 from sql_house import House
 from warm_command import warm_command
@@ -136,7 +137,7 @@ def test_every_settings_snippet_says_which_file_it_is() -> None:
     """A YAML block is read by the reader of its file; there is none that nobody reads."""
     read = {
         "sources", "manifest", "roles", "cases", "settings", "webhooks", "cronjob", "identity", "ingest", "tracing",
-        "cache", "graphql", "kept", "openlineage",
+        "cache", "graphql", "kept", "openlineage", "trino",
     }  # fmt: skip
     assert {block.about for block in every("yaml")} <= read
 
@@ -147,6 +148,17 @@ def test_the_webhooks_that_are_shown_are_read(tmp_path: Path) -> None:
     (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
 
     assert [(each.name, each.who) for each in read_webhooks(tmp_path)] == [("portal", "role:analyst")]
+
+
+def test_the_trino_that_is_shown_is_read(tmp_path: Path) -> None:
+    """By the reader of settings.yml; its password is in the environment."""
+    (block,) = every("yaml", "trino")
+    (tmp_path / "settings.yml").write_text(block.text, encoding="utf-8")
+
+    found = read_trino_settings(tmp_path, {"TRINO_PASSWORD": "p"})
+
+    assert found is not None
+    assert (found.url, found.password, found.opa.url) == ("https://trino.example:8443", "p", "http://127.0.0.1:7780")
 
 
 def test_the_identity_provider_that_is_shown_is_read(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ class Needs(StrEnum):
 
     KNOWN = "the policy knows the person"
     OWN_QUERY = "the query is the person's own"
+    LISTED_QUERY = "the query is the person's own; the registry's own user lists all, to find what it was not told of"
     IMPERSONATOR = "the settings name the person under impersonators, and the policy knows whom they ask as"
     SERVICE = "it is the registry's own user"
     NOBODY = "nobody may"
@@ -36,7 +37,8 @@ def _of(needs: Needs, names: str) -> dict[str, Needs]:
 
 OPERATIONS: Final[Mapping[str, Needs]] = {
     **_of(Needs.KNOWN, "ExecuteQuery SetSystemSessionProperty"),
-    **_of(Needs.OWN_QUERY, "ViewQueryOwnedBy FilterViewQueryOwnedBy KillQueryOwnedBy"),
+    **_of(Needs.OWN_QUERY, "ViewQueryOwnedBy KillQueryOwnedBy"),
+    **_of(Needs.LISTED_QUERY, "FilterViewQueryOwnedBy"),
     **_of(Needs.IMPERSONATOR, "ImpersonateUser"),
     **_of(Needs.SERVICE, "ReadSystemInformation CreateCatalog DropCatalog"),
     **_of(Needs.FIND_CATALOG, "AccessCatalog FilterCatalogs ShowSchemas SetCatalogSessionProperty"),
@@ -77,6 +79,9 @@ BATCHED: Final = frozenset(
 
 OF_SERVICE: Final = frozenset(
     "CreateSchema DropSchema ShowCreateSchema CreateTable DropTable SetTableComment SetColumnComment SetViewComment"
-    " CreateView DropView ShowCreateTable".split()
+    " CreateView DropView ShowCreateTable InsertIntoTable DeleteFromTable".split()
 )
-"""What the registry's own user may do anywhere but in the system catalog, to make catalogs what they should be."""
+"""What the registry's own user may do anywhere but in the system catalog, to make catalogs what they should be.
+
+Trino asks for the last two before it takes in the partitions of a table, or lets them go: `sync_partition_metadata`.
+"""
