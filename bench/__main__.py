@@ -22,6 +22,7 @@ from bench import (
     s3,
     seeded,
     starts,
+    trino,
     trino_opa,
     warm,
 )
@@ -54,6 +55,8 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-first": hive.first_crawl,
     "store-join": federated.join,
     "pushdown": federated.pushdown,
+    "trino": trino.policy,
+    "trino-http": trino.over_http,
     "trino-opa": trino_opa.answers,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {

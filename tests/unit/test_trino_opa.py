@@ -235,6 +235,7 @@ def test_lists_hold_what_may_be_found_by_their_places(trino: Trino) -> None:
         "FilterSchemas", [schema("lake", "locks"), schema("hidden", "vault"), schema("lake", "x")], user="ana"
     ) == [0]
     assert trino.among("FilterViewQueryOwnedBy", [user("sam"), user("ana")], user="ana") == [1]
+    assert trino.among("FilterViewQueryOwnedBy", [user("sam"), user("ana")], user=SERVICE) == [0, 1]
     functions = [function("lake", "system", "query"), function("system", "builtin", "abs")]
     assert trino.among("FilterFunctions", functions, user="ana") == [1]
 
