@@ -1,7 +1,8 @@
-"""Catalogues as each schema left them, kept under `data/catalogue`: what today's code must open and upgrade.
+"""Catalogues as schemas that somebody may have left them, kept under `data/catalogue`: what today's code must open and
+upgrade.
 
 `python tests/catalogue_dumps.py` writes those of today's schema anew: after a change of a migration that is not
-released yet. A released schema's dumps never change.
+released yet. A released schema's dumps never change. A schema that was another's on the day it came to be was nobody's.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from hms_registry.store import open_catalogue
 from hms_registry.store.revisions import REVISIONS
 from services.postgres import Database, PostgresServer, programs, start
 from store_samples import LAKE, column, described
+
+KEPT = ("0001", "0002", "0005", "0010", REVISIONS[-1])
+"""The schemas that were the last of their day, and today's."""
 
 FOLDER = Path(__file__).parent / "data" / "catalogue"
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """A release that knows no more than the schema before today's, running on while another upgrades: `older_release.py
-URL` opens the catalogue, begins a unit and prints `ready`; commits it at a line on stdin; then, at another, tries to
-write and to decide once more, and prints what it is told each time.
+URL` makes the catalogue in an empty database, begins a unit and prints `ready`; commits it at a line on stdin; then, at
+another, tries to write and to decide once more, and prints what it is told each time.
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
+from alembic import command
+
 import hms_registry.store.revisions as revisions
 
 vars(revisions)["REVISIONS"] = revisions.REVISIONS[:-1]  # before anything else has read them
+_upgrade = command.upgrade
+vars(command)["upgrade"] = lambda config, _head: _upgrade(config, revisions.REVISIONS[-1])
 
 from hms_registry.errors import HmsError  # noqa: E402
 from hms_registry.ports.catalogue import Catalogue  # noqa: E402

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from catalogue_dumps import path_of, restore_postgres, restore_sqlite, told
+from catalogue_dumps import KEPT, path_of, restore_postgres, restore_sqlite, told
 from catalogues import KINDS
 from hms_registry.errors import CatalogueTooNew, CatalogueUnavailable
 from hms_registry.store import open_catalogue
@@ -56,22 +56,26 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def left_by(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """URLs of catalogues as the first and the last but one schema left them, and of an empty database."""
-    kept = {"first": REVISIONS[0], "last": REVISIONS[-2]}
+def nothing(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty database."""
     if kind == "sqlite":
-        found = {NOTHING: f"sqlite:///{tmp_path}/new.db"}
-        for name, revision in kept.items():
-            (tmp_path / name).mkdir()
-            found[name] = restore_sqlite(path_of(revision, kind), tmp_path / name)
-        yield found
+        yield f"sqlite:///{tmp_path}/new.db"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    with server.database() as empty, server.database() as one, server.database() as other:
-        found = {NOTHING: empty.url}
-        for database, (name, revision) in zip((one, other), kept.items(), strict=True):
-            found[name] = restore_postgres(path_of(revision, kind), database)
-        yield found
+    with server.database() as empty:
+        yield empty.url
+
+
+@pytest.fixture
+def first(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a catalogue as the first schema left it."""
+    dump = path_of(KEPT[0], kind)
+    if kind == "sqlite":
+        yield restore_sqlite(dump, tmp_path)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database() as database:
+        yield restore_postgres(dump, database)
 
 
 def shape(url: str) -> tuple[str, frozenset[tuple[str, str]]]:
@@ -85,14 +89,15 @@ def shape(url: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return revision, columns
 
 
-@pytest.mark.parametrize(("start", "every"), [("first", 1), (NOTHING, 6)])
+@pytest.mark.usefixtures("kind")
+@pytest.mark.parametrize(("start", "every"), [("first", 1), ("nothing", 6)])
 def test_an_upgrade_killed_before_any_of_its_steps_is_done_by_the_next(
-    forks: subprocess.Popen[str], left_by: dict[str, str], start: str, every: int
+    forks: subprocess.Popen[str], start: str, every: int, request: pytest.FixtureRequest
 ) -> None:
     """Killed before each change it makes, and before its commit, it leaves the schema that was there; the next opening
     does all of it, and nothing that was kept is another."""
-    url, step = left_by[start], 0
-    before = shape(url) if start != NOTHING else (NOTHING, frozenset())
+    url, step = request.getfixturevalue(start), 0
+    before = shape(url) if start == "first" else (NOTHING, frozenset())
 
     while (how := ask(forks, f"{step} {url}")) == "killed":
         assert shape(url) == before
@@ -102,20 +107,19 @@ def test_an_upgrade_killed_before_any_of_its_steps_is_done_by_the_next(
     assert step > 8
     assert shape(url)[0] == REVISIONS[-1]
     with closing(open_catalogue(url)) as catalogue, catalogue.unit() as uow:
-        if start == NOTHING:
+        if start == "nothing":
             assert uow.epoch() == 0
-    if start != NOTHING:
+    if start == "first":
         with closing(open_catalogue(url)) as catalogue:
-            assert told(catalogue) == json.loads(path_of(REVISIONS[0], "told").read_text())
+            assert told(catalogue) == json.loads(path_of(KEPT[0], "told").read_text())
 
 
-def test_a_release_that_runs_on_while_a_newer_one_upgrades_is_refused(left_by: dict[str, str]) -> None:
+def test_a_release_that_runs_on_while_a_newer_one_upgrades_is_refused(nothing: str) -> None:
     """What it had begun is there and upgraded; after that it writes nothing and decides nothing, and says why."""
-    url = left_by["last"]
-    with run("older_release.py", url) as older:
+    with run("older_release.py", nothing) as older:
         assert older.stdout is not None and older.stdin is not None
         assert older.stdout.readline() == "ready\n"
-        newer = threading.Thread(target=lambda: open_catalogue(url).close())  # it waits for the turn
+        newer = threading.Thread(target=lambda: open_catalogue(nothing).close())  # it waits for the turn
 
         newer.start()
         older.stdin.write("\n")
@@ -129,9 +133,9 @@ def test_a_release_that_runs_on_while_a_newer_one_upgrades_is_refused(left_by: d
             f" was written by a newer release (schema {REVISIONS[-1]}, this one knows up to {REVISIONS[-2]}); "
             "install that release or a later one; nothing was changed"
         )
-    assert shape(url)[0] == REVISIONS[-1]
-    with closing(open_catalogue(url)) as catalogue, catalogue.unit() as uow:
-        assert [each.source.name for each in uow.sources.all()] == ["early", "lake"]
+    assert shape(nothing)[0] == REVISIONS[-1]
+    with closing(open_catalogue(nothing)) as catalogue, catalogue.unit() as uow:
+        assert [each.source.name for each in uow.sources.all()] == ["early"]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +146,11 @@ def test_a_release_that_runs_on_while_a_newer_one_upgrades_is_refused(left_by: d
     ],
 )
 def test_a_catalogue_that_is_of_another_schema_by_now_is_left_alone(
-    left_by: dict[str, str], revision: str, error: type[Exception], message: str
+    nothing: str, revision: str, error: type[Exception], message: str
 ) -> None:
     """A newer one that another process upgraded, or an older one that was restored below an open catalogue."""
-    url = left_by[NOTHING]
-    with closing(open_catalogue(url)) as catalogue:
-        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with closing(open_catalogue(nothing)) as catalogue:
+        engine = create_engine(nothing.replace("postgresql://", "postgresql+psycopg://"))
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
 

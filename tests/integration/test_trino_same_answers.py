@@ -25,7 +25,7 @@ from services.trino import Trino
 from trino_cases import FAILS, INVALID, ROWS, Outcome
 from two_engines import embedded, is_refused, is_same, listening, on_trino
 
-DRAWS = int(os.environ.get("HMS_DTA_SELECTS", "12"))
+DRAWS = int(os.environ.get("HMS_DTA_SELECTS", "6"))
 """Drawn queries for each person."""
 
 SCALARS = [

@@ -34,9 +34,9 @@ def upgrade() -> None:
         _key("job_id", "jobs", table="runs"),
         *map(_text, ("digest", "run_id", "latest_at", "document")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
-        sa.UniqueConstraint("job_id", "digest", name=op.f("uq_runs_job_id")),
+        sa.UniqueConstraint("job_id", "digest", name=op.f("uq_runs_job_id_digest")),
     )
-    op.create_index(op.f("ix_runs_job_id"), "runs", ["job_id", "latest_at"])
+    op.create_index(op.f("ix_runs_job_id_latest_at"), "runs", ["job_id", "latest_at"])
     op.create_index(op.f("ix_runs_latest_at"), "runs", ["latest_at"])
     op.create_table(
         "outer_names",
