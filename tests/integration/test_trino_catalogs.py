@@ -6,6 +6,7 @@ import io
 import json
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ from services.seaweedfs import SECRET, Bucket
 from services.trino import Trino
 from trino_homes import CatalogHome, bucket_source, emptied_at_the_end, postgres_source, tables_of
 
+pytestmark = pytest.mark.slow
+
 BEDS = rb"""Beds by day
 day,beds,share,note
 2024-01-02,"1,200",12.5%,"a ""q"" \ b"
@@ -35,7 +38,7 @@ def home(tmp_path: Path, plain_trino: Trino) -> Iterator[CatalogHome]:
         yield made
 
 
-def parquet(**columns: list[object]) -> bytes:
+def parquet(**columns: list[object] | pa.Array[pa.Scalar[pa.DataType]]) -> bytes:
     """Return a file of these columns."""
     into = io.BytesIO()
     pq.write_table(pa.table(columns), into)
@@ -124,6 +127,11 @@ def test_what_lies_on_s3_is_read_where_it_lies(home: CatalogHome, bucket: Bucket
             "lake/flu/parts/year=2024/a.parquet": parquet(x=[2]),
             "lake/flu/One File.parquet": parquet(x=[9]),
             "lake/flu/beds.csv": BEDS,
+            "lake/flu/types.parquet": parquet(
+                u32=pa.array([2**32 - 1], pa.uint32()),
+                u64=pa.array([2**64 - 1], pa.uint64()),
+                at=pa.array([datetime(2024, 1, 2, 3)], pa.timestamp("us", tz="UTC")),
+            ),
             "lake/flu/cut.csv": b'id,note\n1,"two\nlines"\n',
             "lake/flu/events.jsonl": b'{"a": 1}\n{"a": 2}\n',
         }
@@ -135,10 +143,10 @@ def test_what_lies_on_s3_is_read_where_it_lies(home: CatalogHome, bucket: Bucket
 
     assert tables_of(made) == {
         "flu.weekly": State.MADE, "flu.parts": State.MADE, 'flu."one file"': State.MADE, "flu.beds": State.MADE,
-        "flu.cut": State.MADE, "flu.events": State.NOT_FEDERATED,
+        "flu.cut": State.MADE, "flu.events": State.NOT_FEDERATED, "flu.types": State.MADE,
     }  # fmt: skip
     assert (again.state, again.tables_present, tables_of(again)) == (
-        State.PRESENT, 5, {"flu.events": State.NOT_FEDERATED},
+        State.PRESENT, 6, {"flu.events": State.NOT_FEDERATED},
     )  # fmt: skip
     ask = plain_trino.ask
     assert sorted(ask("SELECT * FROM objects.flu.weekly")) == [("w1", 219), ("w2", 240)]
@@ -146,6 +154,8 @@ def test_what_lies_on_s3_is_read_where_it_lies(home: CatalogHome, bucket: Bucket
     assert ask('SELECT x FROM objects.flu."one file"') == [(9,)]
     beds = "SELECT CAST(day AS varchar), beds, share, note FROM objects.flu.beds ORDER BY day"
     assert ask(beds) == [("2024-01-02", 1200, 12.5, 'a "q" \\ b'), ("2024-01-03", None, None, None)]
+    types = "SELECT u32, u64, CAST(at AS varchar) FROM objects.flu.types"
+    assert ask(types) == [(2**32 - 1, 2**64 - 1, "2024-01-02 03:00:00.000000 UTC")]
     with pytest.raises(TrinoQueryError) as caught:
         ask("SELECT * FROM objects.flu.cut")
     assert "another number of cells" in str(caught.value.message)

@@ -21,6 +21,8 @@ from services.seaweedfs import Bucket
 from services.trino import Trino
 from trino_homes import CatalogHome, bucket_source, emptied_at_the_end, postgres_source, tables_of
 
+pytestmark = pytest.mark.slow
+
 POLICY = """
 allow(p: Principal, _, _: Dataset) if "nurse" in p.roles;
 mask(p: Principal, c: Column, "redact") if c.name = "patient" and "nurse" in p.roles;
