@@ -49,6 +49,7 @@ test-nightly: install ## what takes too long for every day: 100,000 tables, a mi
 	HMS_DTA_DATASETS=1000000 HMS_DTA_EDGES=1000000 HMS_DTA_WORLDS=20 $(BIN)/python -m pytest \
 	  tests/integration/test_portal_queries.py tests/e2e/test_ten_people.py
 	HMS_DTA_CHECKS=100000 $(BIN)/python -m pytest tests/integration/test_kept_answers_hammered.py
+	HMS_DTA_SELECTS=500 $(BIN)/python -m pytest tests/integration/test_trino_same_answers.py
 
 bench: install ## each figure as a ratio to a limit measured in the same run
 	$(BIN)/python -m bench

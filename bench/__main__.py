@@ -9,7 +9,23 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from bench import crawls, federated, hive, joins, lineage, lists, mongo, portal, postgres, s3, seeded, starts, warm
+from bench import (
+    crawls,
+    federated,
+    hive,
+    joins,
+    lineage,
+    lists,
+    mongo,
+    portal,
+    postgres,
+    s3,
+    seeded,
+    starts,
+    trino,
+    trino_opa,
+    warm,
+)
 from bench.figures import Figure, Unequal, for_readme, table
 from bench.stores import Workshop, open_workshop
 from bench.timing import machine
@@ -39,6 +55,9 @@ BENCHES: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-first": hive.first_crawl,
     "store-join": federated.join,
     "pushdown": federated.pushdown,
+    "trino": trino.policy,
+    "trino-http": trino.over_http,
+    "trino-opa": trino_opa.answers,
 }
 NIGHTLY: dict[str, Callable[[Workshop], Iterable[Figure]]] = {
     "hive-nightly": hive.nightly,

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bench.figures import Figure
 from bench.stores import DEMO_SQL, Workshop
@@ -55,7 +55,7 @@ def join(workshop: Workshop) -> Iterator[Figure]:
 def over_http(workshop: Workshop) -> Iterator[Figure]:
     """The demo's join over one kept-alive connection to a server on this machine, against DuckDB by hand."""
     sql = DEMO_SQL.read_text(encoding="utf-8")
-    with opened(workshop.demo) as registry, _serving(workshop.demo) as ask:
+    with opened(workshop.demo) as registry, serving(workshop.demo) as ask:
         limit = by_hand(registry, sql)
         pair = interleaved(lambda: ask(sql), lambda: _as_json(limit()), runs=25, what="the demo's join over HTTP")
     yield Figure(
@@ -146,11 +146,17 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
+class Asking(Protocol):
+    """Asks a server one question over a connection that stays."""
+
+    def __call__(self, sql: str, *, engine: str = "embedded") -> Rows: ...
+
+
 @contextmanager
-def _serving(home: Path) -> Iterator[Callable[[str], Rows]]:
+def serving(home: Path, *, who: str = WHO) -> Iterator[Asking]:
     """Serve a home in a process of its own; what is yielded asks it over one connection."""
     port = free_port()
-    token = json.loads(output_of(hms_dta("--home", str(home), "token", "create", "--as", WHO, "--json")))["token"]
+    token = json.loads(output_of(hms_dta("--home", str(home), "token", "create", "--as", who, "--json")))["token"]
     log = subprocess.DEVNULL
     server = subprocess.Popen(
         hms_dta("--home", str(home), "serve", "--port", str(port)), stdout=log, stderr=log, start_new_session=True
@@ -159,8 +165,8 @@ def _serving(home: Path) -> Iterator[Callable[[str], Rows]]:
         with closing(_connected(port)) as connection:
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-            def ask(sql: str) -> Rows:
-                connection.request("POST", "/dta/query", json.dumps({"sql": sql}), headers)
+            def ask(sql: str, *, engine: str = "embedded") -> Rows:
+                connection.request("POST", "/dta/query", json.dumps({"sql": sql, "engine": engine}), headers)
                 answer = connection.getresponse()
                 body = answer.read()
                 if answer.status != 200:

@@ -135,7 +135,7 @@ def exit_codes() -> Iterator[str]:
     for code, kinds in sorted(by_code.items()):
         links = ", ".join(map(_link, kinds))
         yield f"| {code} | {'wrong usage, ' if code == 2 else ''}{links} |"
-    commands = "`check`, `crawl`, `deliver`, `policy test` and `policy diff`"
+    commands = "`check`, `doctor`, `crawl`, `deliver`, `audit query`, `policy test` and `policy diff`"
     yield f"| {NEWS} | done, and it tells of something to act on: see {commands}; {telling} |"
     yield "| 130 | interrupted with Ctrl-C |"
 

@@ -61,7 +61,8 @@ def make_world(home: Path, *, database: Database, trino: Trino) -> Registry:
     (home / "policies" / "roles.yml").write_text(_roles(), encoding="utf-8")
     url = f"postgresql://postgres:${{LAKE_PASSWORD}}@127.0.0.1:{database.port}/{database.name}"
     (home / "sources.yml").write_text(f"sources:\n  {LAKE}: {{url: '{url}'}}\n", encoding="utf-8")
-    (home / "settings.yml").write_text(f"trino: {{url: '{trino.url}'}}\n", encoding="utf-8")
+    opa = f", opa: {{port: {trino.registry_port}}}" if trino.registry_port is not None else ""
+    (home / "settings.yml").write_text(f"trino: {{url: '{trino.url}'{opa}}}\n", encoding="utf-8")
     registry = Registry(home, environ={**os.environ, "LAKE_PASSWORD": PASSWORD})
     publish_policies(registry)
     recrawl(registry)

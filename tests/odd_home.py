@@ -32,7 +32,7 @@ def make_odd_home(tmp_path: Path) -> Path:
     (tmp_path / "sources.yml").write_text(
         "sources:\n  odd: {url: 'sqlite:///odd.db', privacy_tier: PUBLIC}\n  lake: {url: 'file:lake'}\n"
     )
-    (tmp_path / "settings.yml").write_text("ingest: {roles: [steward]}\n")
+    (tmp_path / "settings.yml").write_text("ingest: {roles: [steward]}\nopenlineage: {roles: [steward]}\n")
     make_home(tmp_path, steward=STEWARD)
     return tmp_path
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hms_federation.trino.proof.recording import QueryEvents
     from hms_policies import PolicyDecisions
     from hms_registry.caches import Caches
+    from hms_registry.domain.findings import Finding
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
     from hms_registry.oidc.tokens import OidcTokens
@@ -316,6 +317,27 @@ class Registry:
         settings = self.trino_settings or TrinoSettings(url="")
         decider = PolicyDecider(settings=settings, in_force=lambda: self.decisions_in_memory)
         return Prover(decider=decider, settings=settings)
+
+    def examine_trino(self) -> list[Finding]:
+        """Look at the governed Trino: what is wrong with it, and which line to change.
+
+        Raises:
+            SettingsInvalid: the settings name no Trino.
+            NotInstalled: its client is missing.
+        """
+        from hms_federation.trino.doctor.opened import examine
+
+        return examine(self.trino_catalogs, decisions=self.decisions, clock=now)
+
+    def sweep_trino(self, *, since: datetime) -> int:
+        """Raise an alarm of each query that began since then and whose end Trino did not tell; return how many.
+
+        Raises:
+            SettingsInvalid, NotInstalled, TrinoUnreachable, CredentialsRejected, QueryFailed, CatalogueError
+        """
+        from hms_federation.trino.doctor.opened import sweep
+
+        return sweep(self.trino_catalogs, events=self.query_events, since=since, now=now())
 
     @cached_property
     def query_events(self) -> QueryEvents:

@@ -1,4 +1,5 @@
-"""What a running registry does again and again: crawls, and telling webhooks. The clock is APScheduler's.
+"""What a running registry does again and again: crawls, telling webhooks, looking for what Trino did not tell. The
+clock is APScheduler's.
 
 A job that is late runs once and not as often as it was missed, and no job runs beside itself; two processes are kept
 apart by the leases in the catalogue. A crawl is a process of its own: its memory, and its time on the interpreter's
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_S: Final = 2.0
 """How often a server looks whether something happened that a webhook was not told."""
+
+SWEEP_S: Final = 30.0
+"""How often a server that governs a Trino looks for queries of which no end was told."""
 
 _SPAN = re.compile(r"([0-9]{1,4})([smhd])\Z")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -77,6 +81,8 @@ class Background:
         if self._crawl_every is not None:
             seconds = self._crawl_every.total_seconds()
             self._scheduler.add_job(self._crawl_all, "interval", seconds=seconds, next_run_time=now)
+        if self._registry.trino_settings is not None:
+            self._scheduler.add_job(self._sweep, "interval", seconds=SWEEP_S, args=(now,))
         if self._scheduler.get_jobs():
             self._scheduler.start()
         return self
@@ -102,6 +108,12 @@ class Background:
             logger.warning("webhook %s: %s", webhook.name, done.error)
         elif not done.is_elsewhere:
             self._told[webhook.name] = epoch
+
+    def _sweep(self, since: datetime) -> None:
+        try:
+            self._registry.sweep_trino(since=since)
+        except HmsError as error:
+            logger.warning("the queries of Trino: %s: %s", error.code, error.message)
 
     def _crawl_all(self) -> None:
         home = self._registry.home

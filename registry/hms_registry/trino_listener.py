@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _BACKLOG: Final = 2_048
 _GRACE_S: Final = 3
+_IDLE_S: Final = 90
+"""Longer than Trino's client keeps a connection that it does not use (60 s): it would ask on one that is just closed
+here, ask no second time, and deny."""
 
 
 class _Beside(uvicorn.Server):
@@ -53,6 +56,7 @@ class TrinoListener:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=_IDLE_S,
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,
             ssl_ca_certs=None if settings.client_ca is None else str(settings.client_ca),

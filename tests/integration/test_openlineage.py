@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from command import hms
 from governed import STEWARD
 from hms_registry.domain.columns import PrivacyTier
 from hms_registry.domain.datasets import DatasetState
+from hms_registry.store import forgetting
 from lineage_home import ANALYST, PATH, SCHEDULER, Lineage, batch, execute, lineage_home, make_lineage_home
-from openlineage_events import TRINO, Event, column_lineage, dataset, facet, kept, run_event, schema
+from openlineage_events import TRINO, Event, column_lineage, dataset, kept, run_event, schema
 
 CALLS, BERTHS, PEOPLE, MADE = "port.public.calls", "port.public.berths", "crews.public.people", "port.public.made"
 MADE_OF_CALLS = dataset(
@@ -111,6 +113,19 @@ def test_a_crawl_meets_what_a_job_stated(lineage: Lineage) -> None:
         assert [str(each.address) for each in uow.datasets.iter(source="port")] == [BERTHS, CALLS, MADE]
 
 
+def test_a_crawl_meets_what_trino_told_in_lower_case(lineage: Lineage) -> None:
+    """The store spells it otherwise: still one dataset, under the name in SQL that it had, and no twin."""
+    lineage.send(run_event(inputs=[CALLS], outputs=[MADE_OF_CALLS]))
+    stated = lineage.dataset(MADE)
+    execute(lineage.registry.home, "port", 'CREATE TABLE "Made" (ship TEXT, tons REAL)')
+
+    lineage.crawl()
+
+    met = lineage.dataset('port.public."Made"')
+    assert (met.id, met.state, met.trino_name) == (stated.id, DatasetState.PRESENT, stated.trino_name)
+    assert ("derives", CALLS, "ship", "ship") in lineage.edges('port.public."Made"')
+
+
 def test_what_is_registered_later_finds_the_jobs_that_named_it(lineage: Lineage) -> None:
     """A file that a job read, and the one that it wrote: both are names until a crawl lists them."""
     home = lineage.registry.home
@@ -207,6 +222,25 @@ def test_a_run_is_told_to_who_may_find_one_of_its_datasets_with_the_others_as_a_
     assert len(runs(lineage, STEWARD)) == 3
 
 
+def test_the_command_line_tells_of_runs_and_jobs(lineage: Lineage) -> None:
+    """The same as the service, to whom it may be told."""
+    lineage.send(run_event(inputs=[CALLS, PEOPLE], outputs=[MADE_OF_CALLS]), run_event(run="two", inputs=[PEOPLE]))
+    home = lineage.registry.home
+    assert home is not None
+
+    told = hms(home, "runs", MADE, "--as", STEWARD, "--json").json
+    whole = hms(home, "runs", "--run", "018f0000-0000-7000-8000-000000000001", "--as", ANALYST)
+
+    assert isinstance(told, dict)
+    assert told["runs"] == [each for each in runs(lineage, STEWARD) if each["run_id"] != "two"]
+    assert f"read: {CALLS}, 1 restricted" in whole.out
+    assert hms(home, "jobs", "--as", ANALYST, "--json").json["jobs"][0]["runs"] == 1
+    assert hms(home, "runs", "--job", "scheduler/load", "--as", STEWARD, "--json").json == {
+        "runs": runs(lineage, STEWARD)
+    }
+    assert hms(home, "runs", "--job", "load").code == 2
+
+
 def test_only_who_has_a_role_of_the_settings_may_send(lineage: Lineage) -> None:
     """Nobody and a stranger to the section are refused, before anything is read of what they sent."""
     refused = [
@@ -265,6 +299,31 @@ def test_a_body_is_bounded_and_one_of_a_few_megabytes_is_not_too_long(lineage: L
     answer = lineage.caller.send("POST", PATH, who=SCHEDULER, content=b" " * ((4 << 20) + 1))
 
     assert answer.status_code == 413
+
+
+def test_old_runs_are_forgotten_and_what_they_stated_is_not(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trino makes a job of every query: the oldest go, with their jobs, and lineage and labels stay."""
+    monkeypatch.setattr(forgetting, "MAX_RUNS", 3)
+    sources = [CALLS, BERTHS, PEOPLE]
+    for number in range(6):
+        at = f"2026-11-21T12:0{number}:00Z"
+        lineage.send(
+            run_event(at=at, job=f"query {number}", run=f"run {number}", inputs=[sources[number % 3]], outputs=[MADE])
+        )
+
+    assert {each["run_id"] for each in runs(lineage, STEWARD)} == {"run 3", "run 4", "run 5"}
+    for number in range(6, 9):
+        lineage.send(run_event(at="2026-11-21T13:00:00Z", job="other", run=f"run {number}", inputs=[CALLS]))
+    assert lineage.edges(MADE) == {("derives", name, None, None) for name in sources}
+    assert lineage.dataset(MADE).labels.privacy_tier is PrivacyTier.RESTRICTED
+
+
+def test_a_job_keeps_its_latest_runs(lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it runs."""
+    monkeypatch.setattr(forgetting, "MAX_RUNS_OF_JOB", 2)
+    lineage.send(*(run_event(at=f"2026-11-21T12:0{n}:00Z", run=f"run {n}", inputs=[CALLS]) for n in range(5)))
+
+    assert {each["run_id"] for each in runs(lineage, STEWARD)} == {"run 3", "run 4"}
 
 
 HOSTILE = [
@@ -326,4 +385,3 @@ def test_a_symlink_names_what_the_name_does_not(lineage: Lineage) -> None:
     lineage.send(run_event(inputs=[by_folder], outputs=[BERTHS]))
 
     assert ("derives", CALLS, None, None) in lineage.edges(BERTHS)
-    assert facet()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,11 +14,14 @@ import pytest
 
 from command import hms
 from hms_federation.answer import Answer
+from hms_federation.compiler.on_trino import plan_on_trino
 from hms_federation.engine.limits import Limits
 from hms_federation.plan import Plan
 from hms_federation.trino.asking.coordinator import Coordinator
+from hms_federation.trino.asking.engine import TrinoEngine
 from hms_federation.trino.asking.run import run
 from hms_federation.writing.formats import encode
+from hms_policies import mask_expression
 from hms_registry.app import make_app
 from hms_registry.bootstrap import Registry, now
 from hms_registry.errors import AccessDenied, HmsError, QueryFailed, QueryLimitExceeded, TrinoUnreachable
@@ -221,6 +225,29 @@ def test_a_query_over_its_limits_is_ended_in_trino(
     with registry.catalogue.unit() as uow:
         begun = next(each for each in uow.audit.latest(limit=5) if each.outcome == "allowed")
     assert state_of(plain_trino, begun.detail["query_id"]) == ("FAILED", "USER_CANCELED")
+
+
+def test_as_many_queries_as_may_run_and_then_the_registry_is_busy(registry: Registry) -> None:
+    """A place is free again when an answer is let go of, and when one breaks."""
+    asker = registry.principal("olga")
+    assert registry.trino_settings is not None
+    engine = TrinoEngine(
+        registry.trino_settings, planner=partial(plan_on_trino, mask_sql=mask_expression), as_there=lambda _: asker,
+        most=1, wait_s=0,
+    )  # fmt: skip
+    plan = Plan(sql="SELECT 1", governed_sql="", scans=(), columns=(), governed=())
+    broken = replace(plan, sql="SELECT 1 / x FROM (VALUES 0) t(x)")
+    ask = engine.asked_by(asker, limits=Limits(), progress=None)
+
+    with pytest.raises(QueryFailed), ask(broken, Event(), lambda _: None) as answer:
+        list(answer)
+    with ask(plan, Event(), lambda _: None), pytest.raises(QueryLimitExceeded, match=r"^the registry is busy"):
+        ask(plan, Event(), lambda _: None)
+    with ask(plan, Event(), lambda _: None) as answer:
+        rows = sum(batch.num_rows for batch in answer)
+    engine.close()
+
+    assert rows == 1
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ ADMIN = "admin"
 PASSWORDS = {name: f"{name}-logs-in/+=&%" for name in ("ana", "eli", "cy", "hms-dta")}
 """Who may log in over HTTPS."""
 
-LINEAGE_TOKEN = "lineage-token-of-the-tests"
+LINEAGE_TOKEN = "hmsdta_lineage-token-of-the-tests"
 """What the governed one presents with its OpenLineage events."""
 
 SECRETS = {"LAKE_PASSWORD": PASSWORD, "CDC_KEY": "admin", "CDC_SECRET": SECRET}

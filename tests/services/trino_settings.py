@@ -35,6 +35,7 @@ def http_events(url: str) -> Properties:
         "http-event-listener.log-created": "true",
         "http-event-listener.log-completed": "true",
         "http-event-listener.log-split": "false",
+        "http-event-listener.connect-retry-count": "10",  # by default an event that is not taken at once is lost
     }
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from hms_federation.trino.opa.operations import OPERATIONS
+from hms_federation.trino.opa.schema import written
 from hms_federation.trino.people import own_schema
 from trino_world import EVALUATOR, SERVICE, SETTINGS, Trino, asks, column, registry_of, table, trino_asking
 
@@ -231,6 +235,7 @@ def test_lists_hold_what_may_be_found_by_their_places(trino: Trino) -> None:
         "FilterSchemas", [schema("lake", "locks"), schema("hidden", "vault"), schema("lake", "x")], user="ana"
     ) == [0]
     assert trino.among("FilterViewQueryOwnedBy", [user("sam"), user("ana")], user="ana") == [1]
+    assert trino.among("FilterViewQueryOwnedBy", [user("sam"), user("ana")], user=SERVICE) == [0, 1]
     functions = [function("lake", "system", "query"), function("system", "builtin", "abs")]
     assert trino.among("FilterFunctions", functions, user="ana") == [1]
 
@@ -386,3 +391,20 @@ def test_a_linked_value_reads_its_key_where_nobody_else_may() -> None:
     assert [each["expression"] for each in (short, number, without)] == [
         "CAST(NULL AS varchar(31))", "CAST(NULL AS bigint)", "CAST(NULL AS varchar)",
     ]  # fmt: skip
+
+
+def test_the_schema_in_the_policies_folder_is_that_of_the_questions() -> None:
+    """If this fails: python -m hms_federation.trino.opa.schema > policies/trino-input.schema.json."""
+    kept = (Path(__file__).resolve().parents[2] / "policies" / "trino-input.schema.json").read_text(encoding="utf-8")
+    schema = jsonschema.Draft202012Validator(json.loads(kept))
+
+    wrong = [
+        operation
+        for operation, resource, _ in CASES
+        if (operation in OPERATIONS) != schema.is_valid(asks(operation, user="ana", resource=resource))
+    ]
+
+    assert kept == written()
+    assert wrong == []
+    assert schema.is_valid(asks("FilterTables", user="ana", filterResources=[table(PASSAGES)]))
+    assert not schema.is_valid(asks("FilterTables", user="ana", filterResources=["x"]))

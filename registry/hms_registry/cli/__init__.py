@@ -2,8 +2,8 @@
 
 Exit codes: 0 done; 1 other errors; 2 wrong settings or usage; 3 denied; 4 not found; 5 a source failed;
 6 a crawl is under way; 7 policy; 8 query; 9 catalogue; 10 done, and it tells of something to act on
-(a crawl with failures, a source that is not ready, a webhook that failed, a failed policy test, a policy diff in which
-somebody gains).
+(a crawl with failures, a source that is not ready, what a doctor finds, a query that was not governed as decided, a
+webhook that failed, a failed policy test, a policy diff in which somebody gains).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hms_registry.cli import (
     checking,
     crawling,
     curating,
+    doctor,
     feeding,
     indexing,
     lineage,
@@ -66,6 +67,7 @@ def start(
 for module in (
     crawling,
     checking,
+    doctor,
     catalogue,
     curating,
     lineage,

@@ -90,7 +90,11 @@ def sender(request: Request, principal: Caller) -> Principal:
 Sender = Annotated[Principal, Depends(sender)]
 
 
-@router.post(PATH, openapi_extra=_body(_EVENT, "A RunEvent, JobEvent or DatasetEvent of OpenLineage 2-0-2."))
+@router.post(
+    PATH,
+    response_class=Response,
+    openapi_extra=_body(_EVENT, "A RunEvent, JobEvent or DatasetEvent of OpenLineage 2-0-2."),
+)
 async def take(request: Request, principal: Sender) -> Response:
     """Take one event. Whoever asks after the answer sees what follows from it."""
     body = await request.body()

@@ -9,6 +9,7 @@ trino:
   etc: /etc/trino                        # its folder of settings, where this machine has it
   etc_there: /etc/trino                  # where Trino itself has it, if not at the same place
   tables: /var/trino/hms-dta             # a folder of the coordinator's own, for tables over S3; it may write there
+  canary: ana                            # whom the doctor asks for; by default whom the policy filters and masks
   catalogs: files                        # how sources become catalogs: files (by default), or statements
   groups: trusted                        # Trino's groups give roles as roles.yml says; ignored by default
   impersonators: [superset]              # users that may ask as somebody else; by default nobody
@@ -42,7 +43,7 @@ _HINT: Final = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}
 _PASSWORD: Final = "write a reference, e.g. password: ${TRINO_PASSWORD}, or name a password_file"
 _FIELDS: Final = (
     "url", "user", "password", "password_file", "ca", "evaluator", "etc", "etc_there", "tables", "catalogs", "groups",
-    "impersonators", "scratch", "key_table", "opa",
+    "impersonators", "canary", "scratch", "key_table", "opa",
 )  # fmt: skip
 _USER: Final = "hms-dta"
 _EVALUATOR: Final = "hms-dta-evaluator"
@@ -94,6 +95,7 @@ class TrinoSettings:
         tables: a folder of the coordinator's, in which it keeps the tables that the registry makes; None = none.
         trusts_groups: the groups that Trino tells of a person count, as an identity provider's do.
         impersonators: users that may ask as other people; the registry's own may.
+        canary: the person that the doctor asks for; None = it chooses one.
         scratch: a catalog in which people may make tables, each in a schema of their own; None = nobody may.
         key_table: where Trino has the key of `link` masks; None = nowhere.
     """
@@ -109,6 +111,7 @@ class TrinoSettings:
     catalogs: CatalogsBy = CatalogsBy.FILES
     trusts_groups: bool = False
     impersonators: frozenset[str] = frozenset()
+    canary: str | None = None
     scratch: str | None = None
     key_table: TrinoName | None = None
     opa: OpaListener = OpaListener()
@@ -137,6 +140,7 @@ def read_trino_settings(home: Path, environ: Mapping[str, str]) -> TrinoSettings
         catalogs=_catalogs(fields),
         trusts_groups=_trusts_groups(fields),
         impersonators=frozenset(fields.texts("impersonators", hint="user names, e.g. impersonators: [superset]") or ()),
+        canary=fields.text("canary"),
         scratch=_scratch(fields),
         key_table=_key_table(fields),
         opa=_listener(fields, home=home),

@@ -26,6 +26,7 @@ from hms_registry.store.retracting import retract
 from hms_registry.store.session import Session
 from hms_registry.store.sources import load_sources
 from hms_registry.store.statements import dump_manifest, parse_manifest
+from hms_registry.store.stating import adopt
 
 _datasets = tables.datasets
 
@@ -169,9 +170,11 @@ class SqlRegistrations:
         return len(refresh(self._session, list(ids), mentions=mentions))
 
     def _drafts(self, described: Mapping[str, DescribedDataset], *, restated: Collection[str]) -> dict[str, Draft]:
-        """Compare what is described with what is there, by address. Three statements."""
+        """Compare what is described with what is there, by address. At most six statements."""
         session, among, keys = self._session, self._session.dialect.among, described
         rows = {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, keys)))}
+        if adopted := adopt(session, [each.ref.address for key, each in described.items() if key not in rows]):
+            rows |= {row.address: row for row in session.read(SELECT.where(among(_datasets.c.address, adopted)))}
         table = tables.manifests
         kept = session.read(select(table.c.address, table.c.document).where(among(table.c.address, keys)))
         manifests = {row.address: parse_manifest(row.document) for row in kept}
@@ -188,7 +191,7 @@ class SqlRegistrations:
                 known=session.forms,
                 manifest=manifests.get(key),
                 source=sources[address.source].source,
-                is_restated=key in restated,
+                is_restated=key in restated or key in adopted,
             )
         return drafts
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hms_registry.domain.columns import Column
 from hms_registry.domain.datasets import DatasetId, DatasetRef, DatasetState, DescribedDataset
@@ -54,3 +54,24 @@ def _schemas(session: Session, sources: Mapping[str, object]) -> dict[tuple[str,
     table = tables.schemas
     rows = session.read(select(table).where(session.dialect.among(table.c.source, sources))) if sources else ()
     return {(row.source, row.trino_schema): row.schema_name for row in rows}
+
+
+def adopt(session: Session, fresh: Sequence[Address]) -> set[str]:
+    """Give what a job stated the address that its store has for it: Trino tells every name in lower case, and what
+    arrives as `Made` is what was stated as `made`. Returns the addresses, as text, that were given so. One statement
+    where no such name is stated."""
+    if not fresh:
+        return set()
+    table, names = tables.datasets, tables.outer_names
+    columns = (table.c.id, table.c.source, table.c.schema_name, table.c.trino_table)
+    named = select(*columns).join(names, names.c.dataset_id == table.c.id).distinct()
+    rows = session.read(named.where(table.c.state == DatasetState.STATED.value)).all()
+    stated = {(row.source, row.schema_name, row.trino_table): row.id for row in rows}
+    adopted = set()
+    for address in sorted(fresh) if stated else ():
+        found = stated.pop((address.source, address.schema, address.table.lower()), None)
+        if found is not None:
+            spelled = {"table_name": address.table, "address": str(address)}
+            session.write(update(table).where(table.c.id == found).values(spelled))
+            adopted.add(str(address))
+    return adopted

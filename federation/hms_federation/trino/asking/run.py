@@ -35,6 +35,7 @@ def run(
     user: str,
     limits: Limits,
     begun: Callable[[str], None],
+    ended: Callable[[], None] = lambda: None,
     cancel: Event | None = None,
     progress: Progress | None = None,
 ) -> Answer:
@@ -45,12 +46,13 @@ def run(
     Args:
         user: in whose name.
         begun: told Trino's id of the query once it is there, and before a row of it can be; what it raises ends it.
+        ended: called when the answer is whole, broken or let go of; perhaps more than once.
         cancel: set it from any thread to end the query, also while this call waits.
 
     Raises:
         HmsError: also out of the answer's iteration.
     """
-    asked = _Asked(plan=plan, limits=limits, cancel=cancel or Event())
+    asked = _Asked(plan=plan, limits=limits, cancel=cancel or Event(), ended=ended)
     statement = asked.submit(coordinator, user)
     try:
         begun(statement.id)
@@ -71,12 +73,13 @@ def run(
 class _Asked:
     """One question, while Trino answers it."""
 
-    def __init__(self, *, plan: Plan, limits: Limits, cancel: Event) -> None:
+    def __init__(self, *, plan: Plan, limits: Limits, cancel: Event, ended: Callable[[], None]) -> None:
         self._sql = plan.sql
         self._sources = [each.name.catalog for each in plan.governed]
         self._limits = limits
         self._deadline = time.monotonic() + limits.timeout_s
         self._cancel = cancel
+        self._ended = ended
         self._stop = Event()
 
     def submit(self, coordinator: Coordinator, user: str) -> Statement:
@@ -98,6 +101,7 @@ class _Asked:
         def stop() -> None:
             self._stop.set()
             statement.cancel()
+            self._ended()
 
         return stop
 
@@ -112,6 +116,8 @@ class _Asked:
             except TrinoQueryError as error:
                 self._raise_if_ended()
                 raise self._told(error, query_id=statement.id) from None
+            finally:
+                self._ended()
 
     def _raise_if_ended(self) -> None:
         if self._cancel.is_set() or self._stop.is_set():

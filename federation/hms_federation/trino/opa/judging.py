@@ -267,6 +267,9 @@ def _has_no_place(resource: Resource) -> bool:
 _RULES: Final[Mapping[Needs, Callable[[Judge, Resource, Resource], bool]]] = {
     Needs.KNOWN: lambda judge, _, __: judge.asker.kind is not Kind.EVALUATOR,
     Needs.OWN_QUERY: lambda judge, resource, _: user_of(resource) == judge.asker.user,
+    Needs.LISTED_QUERY: lambda judge, resource, _: (
+        judge.asker.kind is Kind.SERVICE or user_of(resource) == judge.asker.user
+    ),
     Needs.IMPERSONATOR: lambda judge, resource, _: judge._may_ask_as(resource),
     Needs.SERVICE: lambda judge, resource, _: (
         judge.asker.kind is Kind.SERVICE and catalog_of(resource) != system.CATALOG

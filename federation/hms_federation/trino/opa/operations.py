@@ -12,6 +12,7 @@ class Needs(StrEnum):
 
     KNOWN = "the policy knows the person"
     OWN_QUERY = "the query is the person's own"
+    LISTED_QUERY = "the query is the person's own; the registry's own user lists all, to find what it was not told of"
     IMPERSONATOR = "the settings name the person under impersonators, and the policy knows whom they ask as"
     SERVICE = "it is the registry's own user"
     NOBODY = "nobody may"
@@ -36,7 +37,8 @@ def _of(needs: Needs, names: str) -> dict[str, Needs]:
 
 OPERATIONS: Final[Mapping[str, Needs]] = {
     **_of(Needs.KNOWN, "ExecuteQuery SetSystemSessionProperty"),
-    **_of(Needs.OWN_QUERY, "ViewQueryOwnedBy FilterViewQueryOwnedBy KillQueryOwnedBy"),
+    **_of(Needs.OWN_QUERY, "ViewQueryOwnedBy KillQueryOwnedBy"),
+    **_of(Needs.LISTED_QUERY, "FilterViewQueryOwnedBy"),
     **_of(Needs.IMPERSONATOR, "ImpersonateUser"),
     **_of(Needs.SERVICE, "ReadSystemInformation CreateCatalog DropCatalog"),
     **_of(Needs.FIND_CATALOG, "AccessCatalog FilterCatalogs ShowSchemas SetCatalogSessionProperty"),
