@@ -101,8 +101,7 @@ class Story:
         pids, pids_again: what ran after the first and the second.
         left: what still ran at the end.
         files: what the folder held when everything ran, but for the three files that are for secrets.
-    synced: what making the stores catalogs of Trino said.
-    from_trino: what it then answered to the same statement, by person.
+    from_trino: what Trino answered to the same statement, by person.
     """
 
     said: dict[str, subprocess.CompletedProcess[str]]
@@ -112,7 +111,6 @@ class Story:
     left: list[str]
     secrets: list[str]
     files: dict[str, bytes]
-    synced: subprocess.CompletedProcess[str]
     from_trino: dict[str, list[list[str]]]
 
 
@@ -127,6 +125,7 @@ def story(folders: Path) -> Iterator[Story]:
         said |= {name_of(command): place.run(f"{enter}\n{command}") for command in between}
         with serving(place.folder / "home", env=entered(place)):
             synced = place.run(f"{enter}\nhms-dta trino sync")
+            assert synced.returncode == 0, synced.stdout + synced.stderr
             from_trino = {user: asked_of_trino(place, user=user) for user in (ANALYST, EPIDEMIOLOGIST)}
         os.kill(pids["redis"], signal.SIGKILL)
         eventually(lambda: not is_alive(pids["redis"]), seconds=10)
@@ -139,7 +138,7 @@ def story(folders: Path) -> Iterator[Story]:
         ]
         files = {str(path.relative_to(place.folder)): path.read_bytes() for path in told}
         left = place.running()
-        yield Story(said, again, pids, pids_again, left, list(secrets.values()), files, synced, from_trino)
+        yield Story(said, again, pids, pids_again, left, list(secrets.values()), files, from_trino)
     finally:
         place.run("make down")
 
@@ -194,7 +193,6 @@ def test_trino_answers_the_same_people_the_same(story: Story) -> None:
     """Each store is a catalog, and both get from a real Trino what the registry's own engine told them."""
     printed = {user: told.stdout for user in ROLES for command, told in story.said.items() if ROLES[user] in command}
 
-    assert story.synced.returncode == 0, story.synced.stdout + story.synced.stderr
     for user, table in printed.items():
         told = story.from_trino[user]
         assert len(told) == 13
