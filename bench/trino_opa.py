@@ -72,7 +72,7 @@ def _in_the_service(registry: Registry, tables: list[dict[str, str]]) -> Iterato
     from hms_federation.trino.opa.asked import read_asked
 
     def decided(body: bytes) -> object:
-        return registry.trino_access.batch(read_asked(body)).result
+        return registry.trino.access.batch(read_asked(body)).result
 
     large, largest = _list(tables[:LARGE]), _list((tables * (LARGEST // len(tables)))[:LARGEST])
     require_equal(isinstance(decided(large), list), True, "a list")

@@ -47,12 +47,12 @@ class CatalogHome:
     def sync(self) -> dict[str, CatalogState]:
         """Sync, and return the states by name."""
         with self._registry() as registry:
-            return {state.name: state for state in sync(registry.trino_catalogs)}
+            return {state.name: state for state in sync(registry.trino.catalogs)}
 
     def states(self) -> dict[str, CatalogState]:
         """Compare, and return the states by name."""
         with self._registry() as registry:
-            return {state.name: state for state in catalog_states(registry.trino_catalogs)}
+            return {state.name: state for state in catalog_states(registry.trino.catalogs)}
 
     def _registry(self) -> Registry:
         return Registry(self.folder, environ=SECRETS)

@@ -8,25 +8,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Literal, Self
 
-from hms_registry.errors import PolicyNotPublished, SettingsInvalid
+from hms_registry.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from hms_federation.service import SqlService
-    from hms_federation.trino.asking.engine import TrinoEngine
-    from hms_federation.trino.catalogs import TrinoCatalogs
-    from hms_federation.trino.opa.access import Access
-    from hms_federation.trino.proof.proving import Prover
-    from hms_federation.trino.proof.recording import QueryEvents
+    from hms_federation.trino.governed import GovernedTrino
     from hms_policies import PolicyDecisions
+    from hms_policies.in_force import InForce
     from hms_registry.caches import Caches
-    from hms_registry.domain.findings import Finding
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
     from hms_registry.oidc.tokens import OidcTokens
-    from hms_registry.ports.bundles import Classes
     from hms_registry.ports.catalogue import Catalogue, Moment
     from hms_registry.ports.records import AuditEntry
     from hms_registry.services.adapters import AdapterFactory
@@ -60,10 +55,6 @@ class Registry:
     home: Path | None
     described: tuple[Source, ...] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    _decisions: PolicyDecisions | None = None
-    _interned: tuple[int, Classes] | None = None
-    _loading: Lock = field(default_factory=Lock, repr=False)
-    _interning: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, home: Path) -> Self:
@@ -113,67 +104,20 @@ class Registry:
 
         return AdapterFactory(sources=self.sources, environ=self.environ, folder=str(self.home or Path.cwd()))
 
+    @cached_property
+    def in_force(self) -> InForce:
+        """The policy in force."""
+        from hms_policies.in_force import InForce
+
+        return InForce(self.catalogue)
+
     def decisions(self) -> PolicyDecisions:
         """The decisions of the bundle in force; asks the catalogue each time whether it still is.
 
         Raises:
             PolicyNotPublished: there is none, so everything is denied.
         """
-        from hms_policies import PolicyDecisions
-
-        if self.is_deciding(self.catalogue.moment()) and self._decisions is not None:
-            return self._decisions
-        with self._loading:  # one loads, and what was loaded never gives way to something older
-            with self.catalogue.unit() as uow:
-                epoch = uow.bundles.epoch()
-                if self._decisions is not None and self._decisions.epoch == epoch:
-                    return self._decisions
-                bundle = uow.bundles.current()
-            if bundle is None:
-                raise PolicyNotPublished(
-                    "no policy is published, so everything is denied", hint="hms-dta policy publish"
-                )
-            self._decisions = PolicyDecisions(bundle, classes=self._classes)
-            return self._decisions
-
-    @property
-    def decisions_in_memory(self) -> PolicyDecisions | None:
-        """The decisions of the bundle that was last in force when somebody asked."""
-        return self._decisions
-
-    def is_deciding(self, moment: Moment) -> bool:
-        """Say whether these are the decisions of a moment."""
-        return self._decisions is not None and self._decisions.epoch == moment.policy_epoch
-
-    def _classes(self) -> Classes:
-        """The interned labels, read again only when the catalogue's epoch has moved, and by one thread for all: whoever
-        asks has a unit open, and a catalogue on PostgreSQL has only so many connections."""
-        epoch, known = self.catalogue.moment().epoch, self._interned
-        if known is not None and known[0] == epoch:
-            return known[1]
-        with self._interning:
-            known = self._interned
-            if known is None or known[0] != epoch:
-                with self.catalogue.unit() as uow:
-                    known = self._interned = (uow.epoch(), uow.bundles.classes())
-            return known[1]
-
-    def _decisions_of(self, moment: Moment) -> PolicyDecisions:
-        return self._decisions if self._decisions is not None and self.is_deciding(moment) else self.decisions()
-
-    @cached_property
-    def trino_access(self) -> Access:
-        """What Trino asks.
-
-        Raises:
-            SettingsInvalid: the settings name no Trino.
-        """
-        from hms_federation.trino.opa.access import Access
-
-        settings = self.trino_settings
-        if settings is None:
-            raise SettingsInvalid("settings.yml names no Trino", hint="e.g. trino: {url: 'https://trino.example:8443'}")
-        return Access(catalogue=self.catalogue, decisions=self._decisions_of, settings=settings)
+        return self.in_force.decisions()
 
     def principal(self, who: str, *, auth_method: str = "local", purpose: str = "") -> Principal:
         """Who somebody is under the policy in force.
@@ -263,88 +207,23 @@ class Registry:
             clock=now,
             planner=partial(plan, mask_sql=mask_expression),
             preload=modules_of(source.kind for source in self.sources.values()),
-            trino=self._trino_engine(),
+            trino=None if self.trino_settings is None else self.trino.engine(),
         )
 
-    def _trino_engine(self) -> TrinoEngine | None:
-        from functools import partial
+    @cached_property
+    def trino(self) -> GovernedTrino:
+        """The Trino that this registry governs, if it does."""
+        from hms_federation.trino.governed import GovernedTrino
 
-        from hms_federation.compiler.on_trino import plan_on_trino
-        from hms_federation.trino.asking.engine import TrinoEngine
-        from hms_policies import mask_expression, resolve_claimed
-        from hms_registry.domain.principals import ClaimedIdentity
-
-        def as_there(subject: str) -> Principal:
-            claimed = ClaimedIdentity(subject=subject)
-            return resolve_claimed(self.decisions().bundle, claimed, auth_method="trino")
-
-        if self.trino_settings is None:
-            return None
-        return TrinoEngine(
-            self.trino_settings,
-            planner=partial(plan_on_trino, mask_sql=mask_expression),
-            as_there=as_there,
-        )
-
-    @property
-    def trino_catalogs(self) -> TrinoCatalogs:
-        """What the catalogs of the governed Trino are made from.
-
-        Raises:
-            SettingsInvalid: the settings name no Trino.
-        """
-        from hms_federation.trino.catalogs import TrinoCatalogs
-
-        if self.trino_settings is None:
-            hint = "e.g. trino: {url: 'https://trino.example:8443', etc: /etc/trino}, see docs/trino.md"
-            raise SettingsInvalid("settings.yml names no Trino", hint=hint)
-        return TrinoCatalogs(
-            settings=self.trino_settings,
+        return GovernedTrino(
+            stated=self.trino_settings,
+            catalogue=self.catalogue,
+            in_force=self.in_force,
             sources=self.sources,
             adapters=self.adapters,
-            catalogue=self.catalogue,
             environ=self.environ,
+            clock=now,
         )
-
-    @cached_property
-    def prover(self) -> Prover:
-        """Proves that a query in Trino was governed as it was decided."""
-        from hms_federation.trino.proof.policies import PolicyDecider
-        from hms_federation.trino.proof.proving import Prover
-        from hms_registry.services.trino_settings import TrinoSettings
-
-        # Who governs no Trino any more may still ask what was applied in the one that was.
-        settings = self.trino_settings or TrinoSettings(url="")
-        decider = PolicyDecider(settings=settings, in_force=lambda: self.decisions_in_memory)
-        return Prover(decider=decider, settings=settings)
-
-    def examine_trino(self) -> list[Finding]:
-        """Look at the governed Trino: what is wrong with it, and which line to change.
-
-        Raises:
-            SettingsInvalid: the settings name no Trino.
-            NotInstalled: its client is missing.
-        """
-        from hms_federation.trino.doctor.opened import examine
-
-        return examine(self.trino_catalogs, decisions=self.decisions, clock=now)
-
-    def sweep_trino(self, *, since: datetime) -> int:
-        """Raise an alarm of each query that began since then and whose end Trino did not tell; return how many.
-
-        Raises:
-            SettingsInvalid, NotInstalled, TrinoUnreachable, CredentialsRejected, QueryFailed, CatalogueError
-        """
-        from hms_federation.trino.doctor.opened import sweep
-
-        return sweep(self.trino_catalogs, events=self.query_events, since=since, now=now())
-
-    @cached_property
-    def query_events(self) -> QueryEvents:
-        """Takes what Trino tells of its queries, and keeps the proof of each."""
-        from hms_federation.trino.proof.recording import QueryEvents
-
-        return QueryEvents(catalogue=self.catalogue, prover=self.prover, clock=now)
 
     @cached_property
     def caches(self) -> Caches:

@@ -111,7 +111,7 @@ class Background:
 
     def _sweep(self, since: datetime) -> None:
         try:
-            self._registry.sweep_trino(since=since)
+            self._registry.trino.sweep(since=since)
         except HmsError as error:
             logger.warning("the queries of Trino: %s: %s", error.code, error.message)
 

@@ -172,10 +172,10 @@ def test_a_query_of_which_no_event_came_is_an_alarm(home: Path, governed_trino: 
         _rows, proof = asked(governed_trino, registry, READ, user="ana")
         with Registry.open(deaf) as other:
             later = datetime.now(UTC) + 2 * WAIT
-            count = sweep(other.trino_catalogs, events=other.query_events, since=since, now=later)
+            count = sweep(other.trino.catalogs, events=other.trino.events, since=since, now=later)
             with other.catalogue.unit() as uow:
                 found = uow.proofs.find(proof.query.query_id)
-        told_all = sweep(registry.trino_catalogs, events=registry.query_events, since=since, now=datetime.now(UTC))
+        told_all = sweep(registry.trino.catalogs, events=registry.trino.events, since=since, now=datetime.now(UTC))
 
     assert count > 0
     assert found is not None

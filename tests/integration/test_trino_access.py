@@ -25,13 +25,13 @@ ONE: dict[str, tuple[PrivacyTier, frozenset[str], dict[str, tuple[str, str]]]] =
 def reads(registry: Registry, name: str, *, user: str = "ana", groups: tuple[str, ...] = ()) -> object:
     """Whether somebody may read a table's column `n`."""
     asked = Asked(operation="SelectFromColumns", user=user, groups=frozenset(groups), resource=table(name, "n"))
-    return registry.trino_access.allow(asked).result
+    return registry.trino.access.allow(asked).result
 
 
 def finds(registry: Registry, *names: str, user: str = "ana") -> object:
     """Which of some tables somebody may find."""
     asked = Asked(operation="FilterTables", user=user, resources=[table(name) for name in names])
-    return registry.trino_access.batch(asked).result
+    return registry.trino.access.batch(asked).result
 
 
 def test_what_is_registered_taken_away_or_renamed_is_so_with_the_next_question() -> None:
@@ -68,7 +68,7 @@ def test_a_right_that_is_taken_is_gone_with_the_next_question() -> None:
 
         publish(registry, POLICY, roles=ROLES.replace("  ana: {roles: [analyst]}\n", ""))
         ask = Asked(operation="ExecuteQuery", user="ana")
-        assert registry.trino_access.allow(ask).result is False
+        assert registry.trino.access.allow(ask).result is False
 
 
 def test_without_a_policy_there_is_no_answer() -> None:
@@ -77,7 +77,7 @@ def test_without_a_policy_there_is_no_answer() -> None:
     registry.trino_settings = SETTINGS
     with registry, trino_asking(registry) as trino:
         with pytest.raises(PolicyNotPublished):
-            registry.trino_access.allow(Asked(operation="ExecuteQuery", user="ana"))
+            registry.trino.access.allow(Asked(operation="ExecuteQuery", user="ana"))
         for door in ("allow", "batch", "rowFilters", "columnMask", "batchColumnMasks"):
             assert trino.post(f"/v1/data/trino/{door}", json=asks("ExecuteQuery", user="ana")).status_code == 503
 
@@ -172,7 +172,7 @@ def test_a_filter_that_does_not_fit_any_more_is_an_error() -> None:
     rules = 'allow(_: Principal, _, _: Dataset); row_filter(_: Principal, _: Dataset, "n = 1 and gone > 2");'
     with registry_of(policy=rules) as registry, trino_asking(registry) as trino:
         with pytest.raises(PolicyInvalid, match="cannot be applied"):
-            registry.trino_access.row_filters(Asked(operation="GetRowFilters", user="ana", resource=table(PLAIN)))
+            registry.trino.access.row_filters(Asked(operation="GetRowFilters", user="ana", resource=table(PLAIN)))
         answer = trino.post("/v1/data/trino/rowFilters", json=asks("GetRowFilters", user="ana", resource=table(PLAIN)))
 
     assert (answer.status_code, "gone" in answer.text) == (503, False)

@@ -52,7 +52,7 @@ def test_a_list_is_what_each_of_its_items_is_alone(
     registry: Registry, user: str, operation: str, resources: list[object]
 ) -> None:
     """Repeated, broken and mis-cased ones among them; and the places are those of the question."""
-    access = registry.trino_access
+    access = registry.trino.access
 
     together = access.batch(Asked(operation=operation, user=user, resources=resources)).result
     alone = [
@@ -74,7 +74,7 @@ def test_a_list_of_columns_is_what_each_is_alone(
     registry: Registry, user: str, table: dict[str, object], columns: list[object]
 ) -> None:
     """The places point into the columns of the one table."""
-    access = registry.trino_access
+    access = registry.trino.access
 
     whole = Asked(operation="FilterColumns", user=user, resources=[{"table": {**table, "columns": columns}}])
     together = access.batch(whole).result

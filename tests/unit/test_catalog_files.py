@@ -33,7 +33,7 @@ def synced(home: Path, sources: Mapping[str, object], *, is_dry: bool = False) -
     (home / "sources.yml").write_text(json.dumps({"sources": dict(sources)}))
     with Registry(home, environ=ENVIRON) as registry:
         run = catalog_states if is_dry else sync
-        return {state.name: state for state in run(registry.trino_catalogs)}
+        return {state.name: state for state in run(registry.trino.catalogs)}
 
 
 def test_a_file_is_written_once_and_holds_no_secret(home: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_secret_that_trino_would_read_otherwise_is_refused(home: Path) -> None
     )
 
     with Registry(home, environ=ENCODED) as registry:
-        states = sync(registry.trino_catalogs)
+        states = sync(registry.trino.catalogs)
 
     assert [state.state for state in states] == [State.FAILED, State.FAILED]
     assert states[0].reason == "source lake: the variable PASSWORD is percent-encoded, and Trino takes it as it is"

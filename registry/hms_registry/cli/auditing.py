@@ -51,7 +51,7 @@ def query(
         from hms_federation.trino.proof.telling import tell_query
 
         with registry.catalogue.unit() as uow:
-            told = tell_query(query_id, uow=uow, prover=registry.prover)
+            told = tell_query(query_id, uow=uow, prover=registry.trino.prover)
     if as_json:
         print_json(told.as_dict())
     else:

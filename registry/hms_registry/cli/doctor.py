@@ -36,7 +36,7 @@ def doctor(
     """Say what is wrong with the registry or the Trino that it governs, and what to change. Exits with 10 if something
     is."""
     with home_of(context).registry() as registry:
-        found = registry.examine_trino() if patient is Patient.TRINO else _own(registry)
+        found = registry.trino.examine() if patient is Patient.TRINO else _own(registry)
     if as_json:
         print_json({"findings": [each.as_dict() for each in found]})
     else:

@@ -32,7 +32,7 @@ def sync(
     from hms_federation.trino.catalogs import sync as sync_catalogs
 
     with home_of(context).registry() as registry:
-        states = sync_catalogs(registry.trino_catalogs, is_dry=dry_run)
+        states = sync_catalogs(registry.trino.catalogs, is_dry=dry_run)
         if not dry_run:
             _record(registry, states)
     _tell(states, as_json=as_json)
@@ -44,7 +44,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     from hms_federation.trino.catalogs import catalog_states
 
     with home_of(context).registry() as registry:
-        states = catalog_states(registry.trino_catalogs)
+        states = catalog_states(registry.trino.catalogs)
     _tell(states, as_json=as_json)
 
 

@@ -54,9 +54,9 @@ class Admission:
             return None
         moment = await self.now()
         principal = self._registry.recognize(credential, moment=moment)
-        if principal is None or not self._registry.is_deciding(moment):
+        if principal is None or not self._registry.in_force.is_of(moment):
             principal = await to_thread.run_sync(self._authenticate, credential, limiter=self._limiter)
-        if principal is None or not self._registry.is_deciding(moment):
+        if principal is None or not self._registry.in_force.is_of(moment):
             return None  # a policy came in between: the route asks again
         rights, person = self._rights(principal)
         return Admitted(principal, moment, rights, person)
@@ -77,7 +77,7 @@ class Admission:
         return self._registry.authenticate(credential)
 
     def _rights(self, principal: Principal) -> tuple[str, str]:
-        decisions = self._registry.decisions_in_memory
+        decisions = self._registry.in_force.in_memory
         if decisions is not self._decisions or len(self._known) >= _REMEMBERED:
             self._decisions, self._known = decisions, {}
         found = self._known.get(principal)

@@ -72,7 +72,7 @@ def make_trino_app(
     )
     app.state.registry = registry
     app.state.metrics = metrics or Metrics(registry)
-    _ = registry.trino_access  # what is wrong with its settings is told before anybody asks
+    _ = registry.trino.access  # what is wrong with its settings is told before anybody asks
     app.state.limiter = CapacityLimiter(_THREADS)
     app.add_middleware(Gate, names=names, most_bytes=_BODY_BYTES)
     app.add_middleware(Observing, metrics=app.state.metrics, tracing=None)
@@ -119,7 +119,7 @@ def _route(answer: Callable[[Access, Asked], Told]) -> Callable[[Request], Await
 def _decide(body: bytes, answer: Callable[[Access, Asked], Told], registry: Registry, metrics: Metrics) -> bytes:
     """Answer a question, and write down that it was: without the line there is no answer."""
     asked, decision_id = read_asked(body), uuid4().hex
-    told = answer(registry.trino_access, asked)
+    told = answer(registry.trino.access, asked)
     if asked.operation not in OPERATIONS:
         # The operation is Trino's word and not a person's, but it is the one text here that nobody has checked.
         logger.warning("denied an unknown operation of Trino, %.80r: decision %s", asked.operation, decision_id)

@@ -23,7 +23,7 @@ router = APIRouter(tags=["trino"])
 async def query_event(request: Request) -> Response:
     """Take one event of Trino's HTTP event listener."""
     body = await _body(request)
-    await run_in_threadpool(registry_of(request).query_events.take, body)
+    await run_in_threadpool(registry_of(request).trino.events.take, body)
     return Response(status_code=204)
 
 
