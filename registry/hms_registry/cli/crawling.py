@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(short_help="Make this folder a registry's home.")(init)
     app.command()(crawl)
-    app.command()(crawls)
+    app.command(short_help="List runs over sources, the latest first.")(crawls)
     app.command(short_help="Register a dataset where it lies, by its manifest.")(ingest)
 
 
