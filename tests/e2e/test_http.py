@@ -18,7 +18,8 @@ from serving import ANALYST, NUMBERS, SMALL, STEWARD, Server, eventually, make_s
 
 ROUTES = {
     "/health", "/ready", "/metrics", "/graphql", "/dta/query", "/dta/events", "/dta/datasets", "/dta/datasets/{name}",
-    "/dta/datasets/{name}/history", "/dta/search", "/dta/lineage/{name}", "/dta/sources", "/dta/ingest",
+    "/dta/datasets/{name}/history", "/dta/search", "/dta/lineage/{name}", "/dta/lineage/{name}/reach",
+    "/dta/lineage/{name}/impact", "/dta/lineage/{name}/path", "/dta/sources", "/dta/crawls", "/dta/ingest",
     "/graphql/stream", "/api/v1/lineage", "/api/v1/lineage/batch",
 }  # fmt: skip
 
