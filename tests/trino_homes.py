@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +22,16 @@ class CatalogHome:
     """A home folder whose sources may change."""
 
     def __init__(self, folder: Path, trino: Trino, *, by: str = "statements", user: str = "admin") -> None:
-        self.folder = folder
-        tables = trino.folder / "tables"
-        tables.mkdir(exist_ok=True)
-        stated = {"url": trino.url, "user": user, "etc": str(trino.etc), "tables": str(tables), "catalogs": by}
+        self.folder, self.tables = folder, trino.folder / "tables"
+        self.described: set[str] = set()
+        self.tables.mkdir(exist_ok=True)
+        stated = {"url": trino.url, "user": user, "etc": str(trino.etc), "tables": str(self.tables), "catalogs": by}
         (folder / "settings.yml").write_text(json.dumps({"trino": stated}))
         self.describe({})
 
     def describe(self, sources: Sources) -> None:
         """Write sources.yml."""
+        self.described.update(sources)
         (self.folder / "sources.yml").write_text(json.dumps({"sources": dict(sources)}))  # JSON is YAML
 
     def crawl(self) -> None:
@@ -60,12 +62,14 @@ class CatalogHome:
 
 @contextmanager
 def emptied_at_the_end(home: CatalogHome) -> Iterator[CatalogHome]:
-    """Give a home; the catalogs that it made are gone at the end."""
+    """Give a home; the catalogs that it made are gone at the end, and what Trino keeps of their tables."""
     try:
         yield home
     finally:
         home.describe({})
         home.sync()
+        for name in home.described:
+            shutil.rmtree(home.tables / name, ignore_errors=True)
 
 
 def tables_of(state: CatalogState) -> dict[str, State]:

@@ -61,7 +61,7 @@ class AdapterContract(Harness):
         """Of a store that is not there it names a connector with its properties, or why there is none."""
         adapter = self.open(self.dead_url(tmp_path, CANARY))
         if not isinstance(adapter, FederatesInTrino):
-            pytest.skip("this adapter says nothing of Trino")
+            return  # an adapter need not know Trino
 
         stated = adapter.trino_catalog()
         adapter.close()
