@@ -10,7 +10,7 @@ from hms_registry.ports.bundles import Classes
 from hms_registry.ports.catalogue import Catalogue, Moment
 
 
-class InForce:
+class PolicyInForce:
     """What decides in one catalogue. Thread-safe."""
 
     def __init__(self, catalogue: Catalogue) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hms_federation.service import SqlService
     from hms_federation.trino.governed import GovernedTrino
     from hms_policies import PolicyDecisions
-    from hms_policies.in_force import InForce
+    from hms_policies.in_force import PolicyInForce
     from hms_registry.caches import Caches
     from hms_registry.domain.principals import Principal
     from hms_registry.domain.sources import Source
@@ -105,11 +105,11 @@ class Registry:
         return AdapterFactory(sources=self.sources, environ=self.environ, folder=str(self.home or Path.cwd()))
 
     @cached_property
-    def in_force(self) -> InForce:
+    def in_force(self) -> PolicyInForce:
         """The policy in force."""
-        from hms_policies.in_force import InForce
+        from hms_policies.in_force import PolicyInForce
 
-        return InForce(self.catalogue)
+        return PolicyInForce(self.catalogue)
 
     def decisions(self) -> PolicyDecisions:
         """The decisions of the bundle in force; asks the catalogue each time whether it still is.

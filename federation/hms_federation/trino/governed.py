@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hms_federation.trino.opa.access import Access
     from hms_federation.trino.proof.proving import Prover
     from hms_federation.trino.proof.recording import QueryEvents
-    from hms_policies.in_force import InForce
+    from hms_policies.in_force import PolicyInForce
     from hms_registry.domain.findings import Finding
     from hms_registry.domain.sources import Source
     from hms_registry.ports.catalogue import Catalogue
@@ -37,7 +37,7 @@ class GovernedTrino:
 
     stated: TrinoSettings | None
     catalogue: Catalogue
-    in_force: InForce
+    in_force: PolicyInForce
     sources: Mapping[str, Source]
     adapters: AdapterFactory
     environ: Mapping[str, str]
