@@ -49,14 +49,15 @@ def ids(tmp_path: Path) -> list[DatasetId]:
 
 def test_the_file_is_mapped_and_not_made_anew(ids: list[DatasetId], tmp_path: Path) -> None:
     """The next process reads no edge out of the catalogue, and leaves the file as it is."""
-    before = (tmp_path / "lineage.index").stat()
+    before = (tmp_path / "lineage.index").stat()  # who reads it moves the time of access
     catalogue = opened(tmp_path)
 
     with statements(catalogue) as seen:
         assert reached(catalogue, ids[0]) == [ids[1]]
 
     assert not [each for each in seen if "FROM edges" in each]
-    assert (tmp_path / "lineage.index").stat() == before
+    after = (tmp_path / "lineage.index").stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
     assert before.st_mode & 0o077 == 0
     catalogue.close()
 
