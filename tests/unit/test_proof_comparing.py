@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hms_federation.trino.proof.comparing import columns_in, is_same, missing
+from hms_policies import mask_expression
+from hms_registry.domain.decisions import Mask
 
 PAIRS: list[list[str]] = json.loads((Path(__file__).parents[1] / "data" / "trino" / "expressions.json").read_text())
 
@@ -17,6 +19,18 @@ PAIRS: list[list[str]] = json.loads((Path(__file__).parents[1] / "data" / "trino
 def test_what_trino_wrote_anew_is_the_same(decided: str, applied: str) -> None:
     """Brackets, spellings and casts of Trino's own make no difference."""
     assert is_same(decided, applied)
+
+
+def test_a_mask_is_decided_of_a_quoted_column_and_told_of_a_plain_one() -> None:
+    """The quotes are in every part of it, also in what Trino tells as `concat`."""
+    applied = (
+        "CAST((CASE WHEN (name IS NULL) THEN null WHEN (length(name) > 6) THEN concat('****', substr(name, -3))"
+        " ELSE '***' END) AS varchar)"
+    )
+
+    assert is_same(mask_expression(Mask.PARTIAL, column_sql='"name"', trino_type="varchar"), applied)
+    assert not is_same(mask_expression(Mask.PARTIAL, column_sql='"other"', trino_type="varchar"), applied)
+    assert is_same('"a" || "b" || "c"', "concat(concat(a, b), c)")
 
 
 def test_no_two_that_were_decided_are_taken_for_one() -> None:

@@ -104,7 +104,8 @@ def _plain(node: exp.Expr) -> None:
         case exp.Trim() if str(node.args.get("position") or "").upper() == "BOTH":
             node.set("position", None)
         case exp.DPipe():
-            node.replace(exp.func("concat", node.this, node.expression, dialect="trino"))
+            # Not of copies: what is in it is still to be visited.
+            node.replace(exp.func("concat", node.this, node.expression, copy=False, dialect="trino"))
         case exp.Paren() if node.parent is not None:
             node.replace(node.this)
 
